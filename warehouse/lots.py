@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
 
 ATTO = 10**18
 
@@ -22,14 +21,6 @@ class Kind(StrEnum):
     MOVE = "move"
     SPLIT = "split"
     LATE_SPLIT = "late split"
-
-
-class Change(NamedTuple):
-    """A change by `qty` units, negative if they go; `no` is its row."""
-
-    kind: Kind
-    no: int
-    qty: int
 
 
 @dataclass(slots=True)
@@ -65,16 +56,33 @@ class Lot:
         return total * self.used // self.size - total * start // self.size
 
 
-class Match(NamedTuple):
-    """Units that were bought in the row `entry` and sold in the row `exit`."""
+Change = tuple[Kind, Lot, int]
+"""What changes a position, its row as a lot, and by how many units, negative if they go."""
 
-    entry: int
-    exit: int
-    qty: int
-    entry_price: int
-    exit_price: int
-    gross: int
-    fees: int
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """By column: the rows in which units were bought and sold, how many, and what they brought."""
+
+    entries: list[int] = field(default_factory=list)
+    exits: list[int] = field(default_factory=list)
+    qty: list[int] = field(default_factory=list)
+    entry_prices: list[int] = field(default_factory=list)
+    exit_prices: list[int] = field(default_factory=list)
+    gross: list[int] = field(default_factory=list)
+    fees: list[int] = field(default_factory=list)
+
+    def add(self, bought: Lot, sold: Lot, units: int) -> None:
+        """Match the next units of both."""
+        paid, entry_fee = bought.take(units)
+        got, exit_fee = sold.take(units)
+        self.entries.append(bought.no)
+        self.exits.append(sold.no)
+        self.qty.append(units)
+        self.entry_prices.append(bought.price)
+        self.exit_prices.append(sold.price)
+        self.gross.append(got - paid)
+        self.fees.append(entry_fee + exit_fee)
 
 
 class Book:
@@ -84,7 +92,7 @@ class Book:
     transfer. Lots are long, or short where more was sold than was held.
     """
 
-    def __init__(self, held: int, matches: list[Match]) -> None:
+    def __init__(self, held: int, matches: Matches) -> None:
         self.held = held
         self.lots: dict[int, deque[Lot]] = {1: deque(), -1: deque()}
         """By sign of the position, the oldest first."""
@@ -100,19 +108,12 @@ class Book:
         others, rest = self.lots[opposite], deal.size
         while others and rest:
             lot = others[0]
-            bought, sold = (deal, lot) if buys else (lot, deal)
             units = min(lot.size - lot.used, rest)
-            paid, entry_fee = bought.take(units)
-            got, exit_fee = sold.take(units)
-            prices, gross = (bought.price, sold.price), got - paid
-            self._matches.append(
-                Match(bought.no, sold.no, units, *prices, gross, entry_fee + exit_fee)
-            )
+            self._matches.add(*((deal, lot) if buys else (lot, deal)), units)
             rest -= units
             if lot.used == lot.size:
                 others.popleft()
-        rest = min(rest, max(own * self.held, 0))
-        if rest:
+        if rest and (rest := min(rest, max(own * self.held, 0))):
             deal.used = deal.size - rest
             self.lots[own].append(deal)
 
@@ -160,30 +161,32 @@ def splits_first(changes: Iterable[Change], held: int) -> list[Change]:
     first: int | None = None
     traded = 0
     for change in changes:
+        kind, _, qty = change
         before = held - traded
-        held += change.qty
-        if change.kind is Kind.SPLIT and first is not None and before * (before + change.qty) > 0:
+        held += qty
+        if kind is Kind.SPLIT and first is not None and before * (before + qty) > 0:
             found[first:] = _in_new_units(change, found[first:], before)
             first += 1
             continue
-        if change.kind is Kind.EXECUTION and first is None:
+        if kind is Kind.EXECUTION and first is None:
             first = len(found)
-        if first is not None and change.kind is not Kind.MOVE:
-            traded += change.qty
+        if first is not None and kind is not Kind.MOVE:
+            traded += qty
         found.append(change)
     return found
 
 
 def _in_new_units(split: Change, later: list[Change], before: int) -> list[Change]:
     """The split, and then what was booked before it; `before` is what it found, without trades."""
-    after = before + split.qty
-    old = before - sum(change.qty for change in later if change.kind is Kind.MOVE)
+    _, of_split, added = split
+    after = before + added
+    old = before - sum(qty for kind, _, qty in later if kind is Kind.MOVE)
     new = old * after // before
-    found = [split._replace(qty=new - old)]
-    for change in later:
-        if change.kind is Kind.MOVE:
-            old, start = old + change.qty, new
+    found = [(Kind.SPLIT, of_split, new - old)]
+    for kind, row, qty in later:
+        if kind is Kind.MOVE:
+            old, start = old + qty, new
             new = old * after // before
-            change = change._replace(qty=new - start)
-        found.append(change)
+            qty = new - start
+        found.append((kind, row, qty))
     return found

@@ -9,15 +9,16 @@ next purchases buy back. A sale of what was held without a loaded purchase makes
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.columns import MONEY, attos, codes, from_attos
-from warehouse.lots import ATTO, Book, Change, Kind, Lot, Match, splits_first
+from warehouse.lots import ATTO, Book, Change, Kind, Lot, Matches, splits_first
 
 # The session's chain: itself and the later sessions of the account, in order.
 _CHAIN = """
@@ -60,8 +61,10 @@ _KINDS = {
     **{kind.value: (kind, 1) for kind in (Kind.MOVE, Kind.SPLIT, Kind.LATE_SPLIT)},
 }
 """By the word in _MOVES: what it is, and the sign of its quantity."""
-_IN_ORDER = [(name, "ascending") for name in ("place", "filled_at", "kind", "execution_id")]
+_OF_ONE_OWNER = ("place", "filled_at", "kind", "execution_id")
+_IN_ORDER = [(name, "ascending") for name in ("strategy", "symbol", *_OF_ONE_OWNER)]
 """Lots carried over have a place, and come first."""
+_AMOUNTS = ("qty", "coin_fee", "price", "worth", "fee")
 # A refused position is held all the same: its lots are the next session's. Without a quantity that
 # can be read it is NULL.
 _HELD = """
@@ -120,60 +123,63 @@ def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
 
 def _first_in_first_out(
     moves: pa.Table, held: dict[tuple[str, str], int | None]
-) -> tuple[list[Match], list[tuple[int, Lot]]]:
+) -> tuple[Matches, list[tuple[int, Lot]]]:
     """The matches of purchases and sales, and the lots that remain open, with their signs.
 
     `held` are the positions at the session's end; None is one that nobody knows, and then the lots
     are all that was held.
     """
-    deals, places = _deals(moves), moves["place"].is_valid().to_pylist()
-    changes = [
-        Change(kind, no, sign * deal.size)
-        for no, ((kind, sign), deal) in enumerate(
-            zip(map(_KINDS.__getitem__, moves["kind"].to_pylist()), deals, strict=True)
-        )
-    ]
-    (strategies, names), (symbols, tickers) = (codes(moves[n]) for n in ("strategy", "symbol"))
-    rows = defaultdict[tuple[int, int], list[int]](list)
-    for no, owner in enumerate(zip(strategies.tolist(), symbols.tolist(), strict=True)):
-        rows[owner].append(no)
-    matches: list[Match] = []
+    kinds = [_KINDS[word] for word in moves["kind"].to_pylist()]
+    carried = moves["place"].is_valid().to_pylist()
+    qty, coins, price, worth, fee = (attos(moves[name]) for name in _AMOUNTS)
+    size = [gross - coin for gross, coin in zip(qty, coins, strict=True)]
+    worth = list(map(_worth, worth, qty, coins, price))
+    matches = Matches()
     lots: list[tuple[int, Lot]] = []
-    for (strategy, symbol), own in rows.items():
-        found = [changes[no] for no in own if places[no]]
-        news = [changes[no] for no in own[len(found) :]]
-        at_end = held.get((names[strategy], tickers[symbol]), 0)
+    for owner, own in _owners(moves):
+        # Made for one book at a time: Python's collector would go over those of all books.
+        rows = map(Lot, range(own.start, own.stop), size[own], worth[own], price[own], fee[own])
+        changes = [
+            (kind, row, sign * row.size) for (kind, sign), row in zip(kinds[own], rows, strict=True)
+        ]
+        found, news = changes[: sum(carried[own])], changes[sum(carried[own]) :]
+        at_end = held.get(owner, 0)
         if at_end is None:
-            at_end = sum(change.qty for change in [*found, *news])
-        book = Book(at_end - sum(change.qty for change in news), matches)
-        for lot in found:
-            book.lots[1 if lot.qty > 0 else -1].append(deals[lot.no])
-        if any(change.kind is Kind.SPLIT for change in news):
+            at_end = sum(units for _, _, units in changes)
+        book = Book(at_end - sum(units for _, _, units in news), matches)
+        for _, lot, units in found:
+            book.lots[1 if units > 0 else -1].append(lot)
+        if any(kind is Kind.SPLIT for kind, _, _ in news):
             news = splits_first(news, book.held)
-        _play(book, news, deals)
+        _play(book, news)
         lots += ((sign, lot.rest()) for sign in book.lots for lot in book.lots[sign])
     return matches, lots
 
 
-def _play(book: Book, changes: Iterable[Change], deals: Sequence[Lot]) -> None:
-    for kind, no, qty in changes:
+def _owners(moves: pa.Table) -> Iterator[tuple[tuple[str, str], slice]]:
+    """Each strategy and ticker, and which rows are its own."""
+    (strategies, names), (symbols, tickers) = (codes(moves[n]) for n in ("strategy", "symbol"))
+    owners = strategies * len(tickers) + symbols
+    starts = np.flatnonzero(np.diff(owners, prepend=-1)).tolist()
+    for start, end in pairwise([*starts, len(owners)]):
+        strategy, symbol = divmod(int(owners[start]), len(tickers))
+        yield (names[strategy], tickers[symbol]), slice(start, end)
+
+
+def _play(book: Book, changes: Iterable[Change]) -> None:
+    for kind, deal, qty in changes:
         match kind:
             case Kind.EXECUTION:
-                book.execute(deals[no], buys=qty > 0)
+                book.execute(deal, buys=qty > 0)
             case Kind.MOVE:
                 book.move(qty)
             case Kind.SPLIT | Kind.LATE_SPLIT:
                 book.split(qty)
 
 
-def _deals(moves: pa.Table) -> list[Lot]:
-    """The rows as lots: a purchase's units are net of the fee in coin, and so is its worth."""
-    columns = (attos(moves[name]) for name in ("qty", "coin_fee", "price", "worth", "fee"))
-    found: list[Lot] = []
-    for no, (qty, coins, price, worth, fee) in enumerate(zip(*columns, strict=True)):
-        cost = worth or _product(qty, price) - (_product(coins, price) if coins else 0)
-        found.append(Lot(no, qty - coins, cost, price, fee))
-    return found
+def _worth(known: int, qty: int, coins: int, price: int) -> int:
+    """The dollars of a row: a purchase's are net of the fee in coin, as its units are."""
+    return known or _product(qty, price) - (_product(coins, price) if coins else 0)
 
 
 def _product(qty: int, price: int) -> int:
@@ -182,22 +188,21 @@ def _product(qty: int, price: int) -> int:
     return whole + (2 * rest + (whole & 1) > ATTO)
 
 
-def _trips(moves: pa.Table, matches: Sequence[Match]) -> pa.Table:
-    entries, exits, qty, entry_price, exit_price, gross, fees = (
-        zip(*matches, strict=True) if matches else [()] * len(Match._fields)
+def _trips(moves: pa.Table, matches: Matches) -> pa.Table:
+    bought, sold = (
+        moves.take(pa.array(rows, pa.int64())) for rows in (matches.entries, matches.exits)
     )
-    bought, sold = (moves.take(pa.array(rows, pa.int64())) for rows in (entries, exits))
     return pa.table(
         {
             "strategy": sold["strategy"],
             "symbol": sold["symbol"],
-            "qty": from_attos(qty),
-            "entry_price": from_attos(entry_price),
-            "exit_price": from_attos(exit_price),
+            "qty": from_attos(matches.qty),
+            "entry_price": from_attos(matches.entry_prices),
+            "exit_price": from_attos(matches.exit_prices),
             "entered_at": bought["filled_at"],
             "exited_at": sold["filled_at"],
-            "gross_pnl": _amounts(gross),
-            "fees": from_attos(fees),
+            "gross_pnl": _amounts(matches.gross),
+            "fees": from_attos(matches.fees),
             "entry_execution_id": bought["execution_id"],
             "exit_execution_id": sold["execution_id"],
         }
