@@ -199,10 +199,19 @@ def as_is(attribute: str) -> Change:
     return lambda number: {attribute: number}
 
 
-def as_stored(key: str, number: Decimal) -> dict[str, Decimal]:
-    """Of what an execution says, only its price is rounded to the last digit that is stored."""
-    return {key: storable(number) if key == "price" else number}
+def a_qty(number: Decimal) -> Decimal:
+    """A quantity as it is read: to the nine decimals that Alpaca's have at most."""
+    return round(number, 9) if number.as_tuple().exponent < -9 else number  # type: ignore[operator]
 
 
-def up_to(most: Decimal | None) -> Allowed:
-    return lambda number: number > 0 and (most is None or number <= most)
+def as_qty(attribute: str) -> Change:
+    return lambda number: {attribute: a_qty(number)}
+
+
+def as_read(key: str, number: Decimal) -> dict[str, Decimal]:
+    """What an execution says: a price to the last digit that is stored, or a quantity."""
+    return {key: storable(number) if key == "price" else a_qty(number)}
+
+
+def up_to(most: Decimal) -> Allowed:
+    return lambda number: 0 < a_qty(number) <= most

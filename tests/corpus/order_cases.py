@@ -20,12 +20,13 @@ from tests.corpus.kinds import (
     D,
     Raw,
     anything,
-    as_is,
-    as_stored,
+    as_qty,
+    as_read,
     execution,
     names,
     not_negative,
     numbers,
+    positive,
     put_in,
     up_to,
 )
@@ -34,8 +35,8 @@ from tests.corpus.values import NAMES, NO_OBJECTS, NUMBERS, TIMES, at
 
 def order_cases() -> Iterator[Case]:
     none = {"qty": D(0)}
-    yield from numbers(ORDERS, "qty", put_in(ORDER, "qty"), as_is("qty"), not_negative, none)
-    filled = as_is("filled_qty")
+    yield from numbers(ORDERS, "qty", put_in(ORDER, "qty"), as_qty("qty"), not_negative, none)
+    filled = as_qty("filled_qty")
     yield from numbers(
         ORDERS,
         "filled_qty",
@@ -126,10 +127,9 @@ def update_cases() -> Iterator[Case]:
     def of(**changes: Any) -> Raw:
         return FILL | {"data": data | changes}
 
-    for key in ("price", "qty"):
+    for key, allowed in (("price", positive), ("qty", up_to(D("1.5")))):
         put = lambda value, key=key: of(**{key: value})  # noqa: E731
-        most = D("1.5") if key == "qty" else None
-        yield from numbers(UPDATES, key, put, _executed(key), up_to(most))
+        yield from numbers(UPDATES, key, put, _executed(key), allowed)
         yield UPDATES.refused(f"no {key}", FILL | {"data": without(data, key)})
     filled = lambda value: of(order=order | {"filled_qty": value})  # noqa: E731
     yield from numbers(UPDATES, "filled_qty", filled, _come_to, lambda n: n >= D("1.5"))
@@ -164,7 +164,7 @@ EVENTS_WITHOUT: list[Any] = [
 
 
 def _executed(key: str) -> Change:
-    return lambda number: {"execution": execution(**as_stored(key, number))}
+    return lambda number: {"execution": execution(**as_read(key, number))}
 
 
 def _come_to(number: Decimal) -> dict[str, Any]:

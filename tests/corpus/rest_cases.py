@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from coordinator.core.risk import Asset
+from coordinator.core.values import storable
 from tests.coordinator.messages import ACTIVITY, without
 from tests.corpus.kinds import (
     ACTIVITIES,
@@ -17,9 +18,10 @@ from tests.corpus.kinds import (
     POSITIONS,
     Case,
     D,
+    a_qty,
     anything,
-    as_is,
-    as_stored,
+    as_qty,
+    as_read,
     names,
     numbers,
     positive,
@@ -33,7 +35,7 @@ from tests.corpus.values import NUMBERS, TIMES, at
 def rest_cases() -> Iterator[Case]:
     fill = FILLS.value.execution
     for key, allowed in (("price", positive), ("qty", up_to(D(2)))):
-        change = lambda number, key=key: {"execution": replace(fill, **as_stored(key, number))}  # noqa: E731
+        change = lambda number, key=key: {"execution": replace(fill, **as_read(key, number))}  # noqa: E731
         yield from numbers(FILLS, key, put_in(ACTIVITY, key), change, allowed)
     total = lambda number: {"execution": replace(fill, cum_qty=number)}  # noqa: E731
     yield from numbers(FILLS, "cum_qty", put_in(ACTIVITY, "cum_qty"), total, lambda n: n >= 2)
@@ -50,10 +52,11 @@ def rest_cases() -> Iterator[Case]:
             yield FILLS.refused(f"time is {what}", raw)
         else:
             yield FILLS.changed(f"time is {what}", raw, execution=replace(fill, at=moment))
-    yield from numbers(ACTIVITIES, "qty", put_in(FEE, "qty"), as_is("qty"), anything, {"qty": D(0)})
-    none = {"net_amount": D(0)}
-    put = put_in(FEE, "net_amount")
-    yield from numbers(ACTIVITIES, "net_amount", put, as_is("net_amount"), anything, none)
+    put, none = put_in(FEE, "qty"), {"qty": D(0)}
+    yield from numbers(ACTIVITIES, "qty", put, as_qty("qty"), anything, none)
+    put, none = put_in(FEE, "net_amount"), {"net_amount": D(0)}
+    dollars = lambda number: {"net_amount": storable(number)}  # noqa: E731
+    yield from numbers(ACTIVITIES, "net_amount", put, dollars, anything, none)
     yield from names(ACTIVITIES, "id", put_in(FEE, "id"), "activity_id")
     for what, value in NOT_DATES.items():
         yield ACTIVITIES.refused(f"date is {what}", FEE | {"date": value})
@@ -67,7 +70,7 @@ def rest_cases() -> Iterator[Case]:
         if text is None:
             yield POSITIONS.refused(f"qty is {what}", raw)
         elif -D(text).as_tuple().exponent <= 17:  # type: ignore[operator]
-            yield POSITIONS.changed(f"qty is {what}", raw, **cost(D(text)))
+            yield POSITIONS.changed(f"qty is {what}", raw, **cost(a_qty(D(text))))
     for what, value, text in small:
         raw = good | {"avg_entry_price": value}
         if text is None or D(text) < 0:
