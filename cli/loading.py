@@ -16,7 +16,7 @@ from coordinator.bootstrap import (
     warehouse_path,
 )
 from coordinator.errors import JournalDamaged, StorageError
-from coordinator.readers import running_sessions
+from coordinator.readers import JournalSource, running_sessions
 from warehouse import (
     LoadStatus,
     SessionSource,
@@ -50,15 +50,8 @@ def load_all(
     fast as the local clock the broker's clock may run. Raises WarehouseError; sessions loaded
     before the failing one stay loaded.
     """
-    incomplete = 0
     with Store.open(warehouse, deadline_s=deadline_s) as store:
-        for source in sources:
-            result = load_session(store, source)
-            if result.status is LoadStatus.INCOMPLETE:
-                incomplete += 1
-                complain(f"Warning: {result.message}")
-            else:
-                log.info(result.message)
+        statuses = [_load(store, source) for source in sources]
         asked = ask_beforehand(store, sources)
     answers = asked(ask_broker(speed=speed))
     others = sources_beside(home_folder(), [source.session_id for source in sources])
@@ -71,27 +64,44 @@ def load_all(
                     log.info(agreement.message)
     except WarehouseLocked as error:
         complain(f"Warning: loaded, and not compared with the broker. {error}")
-    return incomplete
+    return statuses.count(LoadStatus.INCOMPLETE)
 
 
 def load_after(
     session_id: str, *, deadline_s: float = AFTER_SESSION_DEADLINE_S, speed: float = 1.0
 ) -> None:
     """Load a session that has just ended, and those that died before it; errors are printed."""
+    missing, repeat = "the session", f"multi-trader end-of-day --session {session_id}"
     try:
-        load_all(warehouse_path(), _due(session_id), deadline_s=deadline_s, speed=speed)
+        sources = session_sources(home_folder(), session_id)
+        load_all(warehouse_path(), sources, deadline_s=deadline_s, speed=speed)
+        missing, repeat = "an earlier session", "multi-trader end-of-day"
+        if left := _left_behind(session_id):
+            with Store.open(warehouse_path(), deadline_s=deadline_s) as store:
+                for source in left:
+                    _load(store, source)
     except (WarehouseError, JournalDamaged, StorageError, OSError) as error:
-        complain(f"Warning: the session is not in the warehouse. {error}")
-        complain(f"Repeat with: multi-trader end-of-day --session {session_id}")
+        complain(f"Warning: {missing} is not in the warehouse. {error}")
+        complain(f"Repeat with: {repeat}")
 
 
-def _due(ended: str) -> list[SessionSource]:
-    """The session that has ended, after the account's others of a week that nobody trades now."""
-    home = home_folder()
-    own = session_sources(home, ended)
-    beside = sources_beside(home, [source.session_id for source in own])
-    running = running_sessions(home)
-    return [*(one for one in beside if one.session_id not in running), *own]
+def _left_behind(ended: str) -> list[JournalSource]:
+    """The account's other sessions of a week that nobody trades now."""
+    beside, running = sources_beside(home_folder(), [ended]), running_sessions(home_folder())
+    return [one for one in beside if one.session_id not in running]
+
+
+def _load(store: Store, source: SessionSource) -> LoadStatus:
+    """Load a session and tell of it, unless it is unchanged."""
+    result = load_session(store, source)
+    match result.status:
+        case LoadStatus.LOADED:
+            log.info(result.message)
+        case LoadStatus.UNCHANGED:
+            log.debug(result.message)
+        case LoadStatus.INCOMPLETE:
+            complain(f"Warning: {result.message}")
+    return result.status
 
 
 def load_played(session: PlayedSession, place: Path | str) -> None:
