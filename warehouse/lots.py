@@ -155,19 +155,21 @@ def splits_first(changes: Iterable[Change], held: int) -> list[Change]:
     """Put the splits of a day, which are booked later, before its first execution.
 
     What moved in between is told in the new units. `held` is the position at first; a split of none
-    that was held before the executions stays where it is.
+    that was held before the executions stays where it is, and so do its later parts.
     """
     found: list[Change] = []
     first: int | None = None
-    traded = 0
+    traded, stays = 0, False
     for change in changes:
         kind, _, qty = change
         before = held - traded
         held += qty
-        if kind is Kind.SPLIT and first is not None and before * (before + qty) > 0:
-            found[first:] = _in_new_units(change, found[first:], before)
-            first += 1
-            continue
+        if kind is Kind.SPLIT and first is not None:
+            stays = stays or before * (before + qty) <= 0
+            if not stays:
+                found[first:] = _in_new_units(change, found[first:], before)
+                first += 1
+                continue
         if kind is Kind.EXECUTION and first is None:
             first = len(found)
         if first is not None and kind is not Kind.MOVE:

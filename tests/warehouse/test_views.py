@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.warehouse.builder import Book, Day, Source, d
@@ -589,6 +589,7 @@ STANDS = """
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(changes=st.lists(change, min_size=1, max_size=20))
+@example([("buy", 1, 1), ("night", "1", 0), ("sell", 2, 1), ("split", "4", 0)])
 def test_round_trips_and_open_lots_come_to_what_the_books_realised_and_hold(
     store: Store, changes: list[tuple[str, Any, int]]
 ) -> None:
