@@ -171,10 +171,8 @@ class Replay:
 
         One that had ended already keeps the closes that it ended with.
         """
-        leaving, ended = (
-            taken.strategies & self._curves.keys() - self._left.keys(),
-            self.books.ended,
-        )
+        leaving = taken.strategies & self._curves.keys() - self._left.keys()
+        ended = self.books.ended
         marks = {**self.books.ledger.marks, **({} if ended else taken.marks)}
         self._left |= dict.fromkeys(leaving, marks)
         self._moved -= leaving

@@ -45,29 +45,29 @@ def test_what_was_selected_before_is_selected_again_afterwards(
     assert restore_profile(URL) is None
 
 
-def test_what_a_user_selected_meanwhile_stays(file: Path) -> None:
+@pytest.fixture
+def ours(file: Path) -> Path:
+    """The profiles' file of a user who had one of his own selected before ours."""
     file.parent.mkdir()
     file.write_text(MINE)
     select_profile(URL, "trader:secret")
-    file.write_text(file.read_text().replace('active = "multi-trader"', 'active = "work"'))
+    return file
+
+
+def test_what_a_user_selected_meanwhile_stays(ours: Path) -> None:
+    ours.write_text(ours.read_text().replace('active = "multi-trader"', 'active = "work"'))
     assert restore_profile(URL) is None
     assert selected() == "work"
 
 
-def test_a_profile_that_leads_to_another_folders_server_stays_until_that_ends(file: Path) -> None:
-    file.parent.mkdir()
-    file.write_text(MINE)
-    select_profile(URL, "trader:secret")
+def test_a_profile_that_leads_to_another_folders_server_stays_until_that_ends(ours: Path) -> None:
     select_profile(OTHERS, "trader:another")
     assert restore_profile(URL) is None
     assert selected() == "multi-trader"
     assert restore_profile(OTHERS) == "work"
 
 
-def test_a_profile_that_was_deleted_meanwhile_is_not_selected(file: Path) -> None:
-    file.parent.mkdir()
-    file.write_text(MINE)
-    select_profile(URL, "trader:secret")
-    file.write_text(file.read_text().replace("[profiles.work]", "[profiles.renamed]"))
+def test_a_profile_that_was_deleted_meanwhile_is_not_selected(ours: Path) -> None:
+    ours.write_text(ours.read_text().replace("[profiles.work]", "[profiles.renamed]"))
     assert restore_profile(URL) is None
     assert selected() == "multi-trader"
