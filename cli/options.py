@@ -73,9 +73,10 @@ def a_measure(text: str) -> str:
 
     Raises typer.BadParameter for anything else.
     """
-    known = ("net-pnl", "return", "sharpe", "sortino", "drawdown")
-    if text not in known:
-        raise typer.BadParameter(f"'{text}' is no measure; use {', '.join(known)}.")
+    from warehouse import MEASURES
+
+    if text not in MEASURES:
+        raise typer.BadParameter(f"'{text}' is no measure; use {', '.join(MEASURES)}.")
     return text
 
 

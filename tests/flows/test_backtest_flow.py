@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import duckdb
 import httpx
@@ -18,14 +18,14 @@ from prefect.exceptions import ParameterTypeError, SignatureMismatchError
 
 from coordinator.backtest import BacktestOptions, Sweep, play_part
 from coordinator.bootstrap import RunOptions
-from flows.backtest import backtest, played_state
+from flows.backtest import Measure, backtest, played_state
 from flows.coordinator import name_of
 from flows.server.demo import market_of
 from flows.stopping import Stop
 from flows.sweeping import Split
 from tests.backtest.recording import MONDAY, TUESDAY, strategy, write_recording
 from tests.coordinator.own_strategies import CROSSING, document, write_folder
-from warehouse import Store, add_details, load_session, ranked
+from warehouse import MEASURES, Store, add_details, load_session, ranked
 
 TABLES = ("sessions", "strategies", "bars", "orders", "fills", "activities", "positions")
 TABLES += ("pnl_daily", "equity", "discrepancies", "variants", "quarantine")
@@ -233,6 +233,11 @@ def test_a_strategy_of_ones_own_is_found_beside_its_configuration(
     assert int(str(page.table[0]["Fills"])) > 0
     assert name_of(RunOptions(config=config)) == "mine"
     assert market_of(config) == "stocks"
+
+
+def test_the_form_offers_every_measure_that_a_sweep_may_be_ranked_by() -> None:
+    literal, _ = get_args(Measure)
+    assert get_args(literal) == MEASURES
 
 
 def test_what_cannot_be_fails_with_its_reason(tmp_path: Path, bars: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from cli.compare import show
-from tests.warehouse.builder import Source, d
+from tests.warehouse.builder import Book, Day, Source, d
 from tests.warehouse.conftest import lively_day
-from warehouse import LoadStatus, Store, add_details, load_session
+from warehouse import MEASURES, LoadStatus, Store, add_details, load_session, ranked
 from warehouse.compare import compare
 from warehouse.queries import ask
 from warehouse.report import render_report
@@ -184,3 +184,49 @@ def test_the_ranking_tells_what_was_tried_and_how_it_did(store: Store) -> None:
     assert [row[2:4] for row in rows] == [("Grid", "5")] * 2
     assert {row[1]: row[4] for row in rows} == {"Alpha": 0, "Beta": 1}
     assert [row[0] for row in rows] == [1, 2]
+
+
+GAINS = {
+    "Rich": ("100000", (500, -200, 500)),
+    "Small": ("1000", (150, -60, 120)),
+    "Steady": ("10000", (20, -2, 21)),
+    "Jumpy": ("10000", (200, 1, -1)),
+    "Still": ("10000", (1, 0, 0)),
+}
+"""Dollars that a book begins with, and what it gains on each of three days."""
+BEST = {
+    "net-pnl": "Rich",
+    "return": "Small",
+    "sharpe": "Steady",
+    "sortino": "Jumpy",
+    "drawdown": "Still",
+}
+
+
+def three_days() -> list[Source]:
+    """A sweep of five variants, each the best by another measure."""
+    books = {name: Book(d(cash)) for name, (cash, _) in GAINS.items()}
+    day = Day(
+        books=books | {"UNASSIGNED": Book(d(10000))},
+        tickers={name: ["SPY"] for name in GAINS},
+        mode="backtest",
+    )
+    found = []
+    for number in range(3):
+        if number:
+            day = day.next_day(f"s{number + 1}")
+        for name, (_, gains) in GAINS.items():
+            day.buy(name, "SPY", "1", "1000")
+            day.sell(name, "SPY", "1", str(1000 + gains[number]))
+        source = day.source()
+        rows = [row_of(source.tables, name, "kept") for name in GAINS]
+        source.tables["variants"] = [{**row, "session_id": day.session_id} for row in rows]
+        found.append(source)
+    return found
+
+
+def test_each_measure_has_a_best_of_its_own(store: Store) -> None:
+    for source in three_days():
+        assert load_session(store, source).status is LoadStatus.LOADED
+    best = {measure: ranked(store, "PA1", measure)[0]["strategy"] for measure in MEASURES}
+    assert best == BEST
