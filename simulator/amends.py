@@ -59,7 +59,7 @@ def _corrected(venue: Venue, old: Execution, price: Decimal, qty: Decimal) -> Ex
     before = old.cum_qty - old.qty
     if order.ticket.qty is not None:
         qty = min(qty, order.ticket.qty - before)
-    fee_qty, fee_cash = crypto_fees(old.symbol, old.side, qty, price)
+    fee_qty, fee_cash = crypto_fees(old.symbol, old.side, qty, price, venue.fee_rate)
     leaves = max(ZERO, old.leaves_qty + old.qty - qty) if order.status.is_open else old.leaves_qty
     return replace(
         old,

@@ -11,7 +11,7 @@ from decimal import Decimal
 from simulator.money import QTY_STEP
 from simulator.values import AssetClass
 
-SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{0,9}(/[A-Z0-9]{2,10})?")
+_SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{0,9}(/[A-Z0-9]{2,10})?")
 _OLD_PAIR = re.compile(r"([A-Z][A-Z0-9]{2,})(USD[CT]?)")  # no stock's symbol is so long
 _NAMESPACE = uuid.UUID("5f1b7a52-7d3e-5c0a-9d44-3d0a35f6b7aa")
 
@@ -62,7 +62,7 @@ class Asset:
 
 def is_symbol(text: str) -> bool:
     """Whether `text` has the form of a stock's or pair's symbol."""
-    return SYMBOL.fullmatch(text) is not None
+    return _SYMBOL.fullmatch(text) is not None
 
 
 def is_crypto(symbol: str) -> bool:

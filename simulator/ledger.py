@@ -87,9 +87,12 @@ class Ledger:
 
 @exact
 def crypto_fees(
-    symbol: str, side: Side, qty: Decimal, price: Decimal, rate: Decimal = CRYPTO_FEE_RATE
+    symbol: str, side: Side, qty: Decimal, price: Decimal, rate: Decimal
 ) -> tuple[Decimal, Decimal]:
-    """What a fill of a pair costs: coin of a buy, or dollars of a sale; nothing for stocks."""
+    """What a fill of a pair costs: coin of a buy, or dollars of a sale; nothing for stocks.
+
+    rate: of the amount, a fraction.
+    """
     if not is_crypto(symbol):
         return ZERO, ZERO
     if side is Side.BUY:

@@ -13,6 +13,7 @@ from typing import Any
 from simulator.assets import is_crypto, is_symbol
 from simulator.wire import (
     CRYPTO_CHANNELS,
+    FOLLOW_TRADES,
     STOCK_CHANNELS,
     Codec,
     FrameError,
@@ -29,7 +30,6 @@ from simulator.wire import (
 log = logging.getLogger("simulator")
 
 _NEVER_SENT = ("trades", "quotes", "orderbooks", "lulds")
-_NOT_ASKED_FOR = ("corrections", "cancelErrors")  # they come with trades
 _OLD_FORM = (
     "this authentication format is being deprecated. Please use the format: "
     '{"action": "auth", "key": "x", "secret": "x"}'
@@ -186,7 +186,7 @@ class MarketProtocol:
 
     def _change(self, message: Message, *, adding: bool) -> Reply:
         asked = {name: value for name, value in message.items() if name != "action"}
-        known = [name for name in self.endpoint.channels if name not in _NOT_ASKED_FOR]
+        known = [name for name in self.endpoint.channels if name not in FOLLOW_TRADES]
         if any(name not in known for name in asked):
             foreign = (*STOCK_CHANNELS, *CRYPTO_CHANNELS)
             return Reply([error(410 if all(name in foreign for name in asked) else 400)])

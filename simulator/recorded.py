@@ -32,6 +32,7 @@ _PRICES = ("open", "high", "low", "close")
 _REQUIRED = ("symbol", "timestamp", *_PRICES, "volume")
 _KNOWN = (*_REQUIRED, "trade_count", "vwap", "source")
 _MINUTE_US = 60_000_000
+_HOUR_US = 3_600_000_000
 _DAY_US = 86_400_000_000
 _ENOUGH = 20
 """Among so many bars of one-minute data, two are of neighbouring minutes."""
@@ -289,9 +290,9 @@ def _check_sources(columns: dict[str, Any], path: Path) -> None:
     if np.all(columns["source"] == columns["source"][0]):
         return
     seen: dict[tuple[str, date], set[str]] = {}
-    day = columns["timestamp"] // 3_600_000_000  # by the hour: a source changes no faster
+    hours = columns["timestamp"] // _HOUR_US  # a source changes no faster
     keys = np.char.add(np.char.add(columns["symbol"], "\t"), columns["source"])
-    for key, hour in sorted(set(zip(keys.tolist(), day.tolist(), strict=True))):
+    for key, hour in sorted(set(zip(keys.tolist(), hours.tolist(), strict=True))):
         symbol, source = key.split("\t")
         moment = datetime.fromtimestamp(hour * 3600, UTC)
         on = moment.date() if is_crypto(symbol) else new_york_date(moment)

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulator.assets import is_crypto, is_symbol
-from simulator.errors import Rejection
+from simulator.errors import Rejection, forbidden, not_found
 from simulator.exchange import Exchange
 from simulator.feed import bars_between, last_bar, midnight
 from simulator.listing import choice, moment, parse_time, whole, words
@@ -78,7 +78,7 @@ async def get_latest(request: Request) -> Response:
     rows = {symbol: bar_row(bar) for symbol, bar in found.items() if bar is not None}
     if single:
         if single not in rows:
-            raise Rejection(404, 40410000, f"no bar found for {single}")
+            raise not_found(f"no bar found for {single}")
         return JSONResponse({"symbol": single, "bar": rows[single]})
     return JSONResponse({"bars": rows})
 
@@ -184,7 +184,7 @@ def _check_feed(request: Request, exchange: Exchange) -> None:
     if currency.upper() != "USD":
         raise _bad(f"currency {currency} is not served by this simulator; its prices are in USD")
     if f"/v2/{feed}" in exchange.options.refused:
-        raise Rejection(403, 40310000, "subscription does not permit querying recent SIP data")
+        raise forbidden("subscription does not permit querying recent SIP data")
 
 
 def _resume(token: str) -> tuple[str, datetime]:

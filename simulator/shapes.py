@@ -26,6 +26,7 @@ from simulator.wire import rfc3339
 
 _AVERAGE_STEP = Decimal("0.000000001")
 _FRACTION_STEP = Decimal("0.000001")
+_COST_STEP = Decimal("1e-18")
 _ULID = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 Json = dict[str, Any]
@@ -168,10 +169,10 @@ def position_json(
         "avg_entry_price": plain(half_even(position.cost / position.qty, _AVERAGE_STEP)),
         "side": "long" if position.qty > 0 else "short",
         "market_value": plain(value),
-        "cost_basis": plain(half_even(position.cost, Decimal("1e-18"))),
-        "unrealized_pl": plain(half_even(gain, Decimal("1e-18"))),
+        "cost_basis": plain(half_even(position.cost, _COST_STEP)),
+        "unrealized_pl": plain(half_even(gain, _COST_STEP)),
         "unrealized_plpc": _fraction(gain, cost),
-        "unrealized_intraday_pl": plain(half_even(gain_today, Decimal("1e-18"))),
+        "unrealized_intraday_pl": plain(half_even(gain_today, _COST_STEP)),
         "unrealized_intraday_plpc": _fraction(gain_today, abs(today.cost)),
         "current_price": plain(mark),
         "lastday_price": plain(before),

@@ -59,6 +59,7 @@ class Venue:
         self.executions: list[Execution] = []
         self.model = model
         self.ids = ids
+        self.fee_rate = fee_rate
         self._executor = Executor(model, self.ledger.qty, ids, fee_rate)
         self._arrivals: list[str] = []  # ids that `work` has not made live yet
         self._updates: list[Update] = []

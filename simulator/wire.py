@@ -42,7 +42,8 @@ STOCK_CHANNELS = (
     "cancelErrors",
 )
 CRYPTO_CHANNELS = ("trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars")
-_FOLLOWS_TRADES = ("corrections", "cancelErrors")
+FOLLOW_TRADES = ("corrections", "cancelErrors")
+"""Channels that come with trades, and are not asked for."""
 
 Message = dict[str, Any]
 
@@ -100,7 +101,7 @@ def subscription(channels: Mapping[str, Iterable[str]], names: Sequence[str]) ->
     """The acknowledgement that lists everything subscribed, channel by channel."""
     listed: Message = {"T": "subscription"}
     for name in names:
-        source = "trades" if name in _FOLLOWS_TRADES else name
+        source = "trades" if name in FOLLOW_TRADES else name
         listed[name] = sorted(channels.get(source, ()))
     return listed
 

@@ -34,10 +34,19 @@ class Bench:
     """One venue, its tape and its time."""
 
     def __init__(
-        self, cash: str = "100000", model: str = "close", now: datetime = OPEN + timedelta(hours=1)
+        self,
+        cash: str = "100000",
+        model: str = "close",
+        now: datetime = OPEN + timedelta(hours=1),
+        fee_rate: str = "0.0025",
     ) -> None:
         numbers = itertools.count(1)
-        self.venue = Venue(Decimal(cash), fill_model(model), lambda: f"id-{next(numbers)}")
+        self.venue = Venue(
+            Decimal(cash),
+            fill_model(model),
+            lambda: f"id-{next(numbers)}",
+            fee_rate=Decimal(fee_rate),
+        )
         self.now = now
         self._tape: dict[str, list[Bar]] = {}
 

@@ -175,6 +175,14 @@ def test_a_correction_never_fills_more_than_was_ordered() -> None:
     assert bench.venue.ledger.qty("SPY") == 10
 
 
+def test_a_corrected_fill_of_coin_costs_what_the_venue_takes() -> None:
+    bench = Bench(fee_rate="0.001")
+    bench.price("BTC/USD", "100")
+    bench.order(symbol="BTC/USD", qty=2)
+    assert correct(bench.venue, "BTC/USD", None, Decimal(1), bench.now)
+    assert bench.venue.ledger.qty("BTC/USD") == Decimal("0.999")
+
+
 amounts = st.integers(1, 40_000_000_000).map(lambda nano: Decimal(nano).scaleb(-9))
 
 
