@@ -39,7 +39,9 @@ main()
 """
 
 
-@pytest.mark.parametrize(("moment", "code"), zip(MOMENTS, [KILLED, SAID_130, KILLED], strict=True))
+@pytest.mark.parametrize(
+    ("moment", "code"), list(zip(MOMENTS, [KILLED, SAID_130, KILLED], strict=True))
+)
 def test_ctrl_c_outside_of_a_commands_work_ends_it_quietly(
     shell: Shell, moment: str, code: int
 ) -> None:
