@@ -109,6 +109,8 @@ def update_json(update: Update, number: int) -> Json:
         }
     if update.amends is not None:
         data["previous_execution_id"] = update.amends
+    if fill is not None and update.event == "trade_bust":
+        data["qty"] = plain(-fill.qty)
     return {"stream": "trade_updates", "data": data}
 
 

@@ -315,7 +315,10 @@ def _execution(
 
 
 def _bust(raw: Raw, symbol: str) -> Bust:
-    """The execution that the broker takes back; of a correction, the one that was wrong."""
+    """The execution that the broker takes back; of a correction, the one that was wrong.
+
+    Alpaca writes a busted quantity with a minus.
+    """
     name = _id_of(raw.get("execution_id")) or _id_of(raw.get("event_id"))
     previous = _id_of(raw.get("previous_execution_id")) or _id_of(raw.get("previous_id"))
     if not (name or previous):
@@ -325,7 +328,7 @@ def _bust(raw: Raw, symbol: str) -> Bust:
     return Bust(
         f"bust.{name or previous}",
         previous,
-        amount(was, "qty", "busted qty"),
+        abs(signed(was, "qty", "busted qty")),
         of_one(amount(was, "price", "busted price", parse_number), symbol),
         parse_time(raw.get("timestamp")),
     )

@@ -168,3 +168,11 @@ def test_an_activitys_amounts_are_read_to_the_last_digit_that_is_stored() -> Non
     )
     assert (told.qty, told.price) == (D("-0.0001"), D("1.234567890123456789"))
     assert told.net_amount == D("-18.272654203862517040")
+
+
+@pytest.mark.parametrize("written", ["-1.5", "1.5"])
+def test_what_a_bust_takes_back_is_read_with_and_without_alpacas_minus(written: str) -> None:
+    told = wire.parse_trade_update(fill(event="trade_bust", qty=written))
+    assert told.bust is not None
+    assert (told.bust.qty, told.bust.price) == (D("1.5"), D("190.10"))
+    assert told.execution is None

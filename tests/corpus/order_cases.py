@@ -184,8 +184,12 @@ def _reversals(of: Callable[..., Raw]) -> Iterator[Case]:
         raw = of(event="trade_bust", execution_id=name, event_id=None)
         yield UPDATES.refused(f"a bust of {name!r}", raw)
     for what, value, text in NUMBERS:
-        if text is None or D(text) < 0:
-            yield UPDATES.refused(f"a bust of {what}", of(event="trade_bust", qty=value))
+        taken = of(event="trade_bust", qty=value)
+        if text is None:
+            yield UPDATES.refused(f"a bust of {what}", taken)
+        elif D(text) < 0:  # as Alpaca writes it
+            less = replace(bust, qty=-D(text))
+            yield UPDATES.changed(f"a bust of {what}", taken, execution=None, bust=less)
     corrected = of(event="trade_correct", previous_qty="1", previous_price="9")
     wrong = replace(bust, qty=D(1), price=D(9))
     yield UPDATES.changed("a correction", corrected, bust=wrong)

@@ -99,6 +99,7 @@ def update_json(
         }
         if event == "trade_bust":
             data |= {"execution_id": event_id, "previous_execution_id": execution.execution_id}
+            data["qty"] = text(-execution.qty)
         elif execution.instead_of is not None:
             data["previous_execution_id"] = execution.instead_of.execution_id
     return {"stream": "trade_updates", "data": data}

@@ -114,7 +114,7 @@ def test_a_bust_takes_the_last_execution_back(scripted: Start) -> None:
         >= {
             "event": "trade_bust",
             "previous_execution_id": busted.id,
-            "qty": "6",
+            "qty": "-6",
             "position_qty": "4",
         }.items()
     )
