@@ -29,6 +29,10 @@ class Curves:
     strategies: list[str]
     begins: npt.NDArray[np.int64]
 
+    def firsts(self) -> pa.Table:
+        """The first row of each strategy."""
+        return self.rows.take(pa.array(self.begins[:-1]))
+
     def falls(self) -> dict[str, float]:
         """Each strategy's deepest fall, as a fraction of the peak before; only peaks > 0 count."""
         if not self.strategies:

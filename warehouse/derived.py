@@ -25,6 +25,11 @@ _CURVES = (
           FROM new_equity)
     GROUP BY session_id, strategy""",
 )
+_JOINED = """
+    INSERT INTO joined BY NAME
+    SELECT s.session_id, f.strategy, f.ts AS joined_at
+    FROM new_firsts AS f JOIN new_sessions AS s ON f.ts > s.opened_at
+"""
 _SLIPPAGES = """
     INSERT INTO slippages BY NAME
     SELECT * EXCLUDE (worse),
@@ -49,6 +54,7 @@ def store_derived(connection: duckdb.DuckDBPyConnection, session_id: str, curves
     equity; the caller holds the transaction.
     """
     connection.register("new_curves", curves.rows)
-    for statement in _CURVES:
+    connection.register("new_firsts", curves.firsts())
+    for statement in (*_CURVES, _JOINED):
         connection.execute(statement)
     connection.execute(_SLIPPAGES, [session_id])

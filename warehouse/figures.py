@@ -51,12 +51,13 @@ _MINUTES = """
 """
 _DAYS = """
     WITH days AS (
-        SELECT d.*, s.closed_at, s.opened_at AS began,
+        SELECT d.*, began_at AS began, least(s.closed_at, lead(began_at) OVER days) AS closed_at,
                product(1 + coalesce(return_pct, 0)) OVER so_far AS growth,
                sum(net_pnl) OVER so_far AS gain
-        FROM pnl_daily AS d JOIN sessions AS s USING (session_id)
+        FROM stg_days AS d JOIN sessions AS s USING (session_id)
         WHERE list_contains($1, session_id)
-        WINDOW so_far AS (PARTITION BY strategy ORDER BY s.opened_at ROWS UNBOUNDED PRECEDING)
+        WINDOW days AS (PARTITION BY strategy ORDER BY began_at),
+               so_far AS (days ROWS UNBOUNDED PRECEDING)
     ), held AS (
         SELECT session_id, strategy, sum(market_value)::DOUBLE AS held FROM v_exposure GROUP BY ALL
     ), starts AS (

@@ -123,8 +123,8 @@ def load_session(store: Store, source: SessionSource, *, restates: bool = True) 
         counts = _write(connection, source.session_id, judged, rows)
         refused = [(r, _row(rows[r.table], r.row_no)) for r in judged.rejections]
         write_quarantine(connection, source.session_id, refused, utc_now())
-        match_round_trips(connection, source.session_id)
         store_derived(connection, source.session_id, judged.curves)
+        match_round_trips(connection, source.session_id)
         status = LoadStatus.INCOMPLETE if refused else LoadStatus.LOADED
         content = content_hash(connection, judged.frames)
         restated = restates and before is not None and before.content_hash != content

@@ -78,17 +78,17 @@ _PNL = """
     WITH days AS (
         SELECT *, product(1 + coalesce(return_pct, 0)) OVER so_far AS growth
         FROM stg_days WHERE list_contains($1, session_id)
-        WINDOW so_far AS (PARTITION BY strategy ORDER BY opened_at ROWS UNBOUNDED PRECEDING)
+        WINDOW so_far AS (PARTITION BY strategy ORDER BY began_at ROWS UNBOUNDED PRECEDING)
     ), falls AS (
         SELECT *, 1 - growth / greatest(1, max(growth) OVER (
-            PARTITION BY strategy ORDER BY opened_at ROWS UNBOUNDED PRECEDING)) AS fall
+            PARTITION BY strategy ORDER BY began_at ROWS UNBOUNDED PRECEDING)) AS fall
         FROM days
     )
     SELECT strategy, round(sum(net_pnl), 2) AS net_pnl,
            product(1 + coalesce(return_pct, 0)) - 1 AS "return",
            max(greatest(max_drawdown, fall)) AS max_drawdown, sum(fills)::BIGINT AS fills,
-           round(arg_min(start_equity, opened_at), 2) AS start_equity,
-           round(arg_max(end_equity, opened_at), 2) AS end_equity,
+           round(arg_min(start_equity, began_at), 2) AS start_equity,
+           round(arg_max(end_equity, began_at), 2) AS end_equity,
            round(sum(transfers), 2) AS transfers, round(sum(realized_pnl), 2) AS realized,
            round(sum(unrealized_change), 2) AS unrealized, round(sum(fees), 2) AS fees
     FROM falls GROUP BY strategy
@@ -112,8 +112,9 @@ _SHADOWS = """
 # Each strategy's last session: coordinators that share an account have sessions of their own.
 _HELD = """
     WITH ends AS (
-        FROM v_exposure JOIN sessions USING (session_id) WHERE list_contains($1, session_id)
-        QUALIFY opened_at = max(opened_at) OVER (PARTITION BY strategy)
+        SELECT e.* FROM v_exposure AS e JOIN stg_days AS d USING (session_id, strategy)
+        WHERE list_contains($1, session_id)
+        QUALIFY d.began_at = max(d.began_at) OVER (PARTITION BY strategy)
     )
     SELECT strategy, symbol, qty, round(mark_price, 9) AS mark_price,
            round(market_value, 2) AS market_value, exposure

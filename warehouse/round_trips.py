@@ -1,10 +1,12 @@
 """Round trips: purchases matched with sales, first in, first out, session by session.
 
 Each session starts from the lots that the one before left open, so a load's cost depends on its own
-session only. Loading an older session again matches the later ones anew until their lots no longer
-change. A correction stands where the execution stood that it corrects. What is sold beyond all that
-is held, by a human or because a purchase was taken back after its sale, is a short lot, which the
-next purchases buy back. A sale of what was held without a loaded purchase makes no round trip.
+session only. Sessions stand as they opened; for a strategy that moved to one that had opened before
+the one that it left, in the order in which it was in them. Loading an older session again matches
+the later ones anew until their lots no longer change. A correction stands where the execution stood
+that it corrects. What is sold beyond all that is held, by a human or because a purchase was taken
+back after its sale, is a short lot, which the next purchases buy back. A sale of what was held
+without a loaded purchase makes no round trip.
 """
 
 from __future__ import annotations
@@ -19,41 +21,54 @@ import pyarrow.compute as pc
 
 from warehouse.columns import MONEY, attos, codes, from_attos
 from warehouse.lots import ATTO, Book, Change, Kind, Lot, Matches, splits_first
+from warehouse.write import for_each_table
 
-# The session's chain: itself and the later sessions of the account, in order.
+# The session and the account's later ones, each with the one before it. A strategy's own sessions
+# stand in the order in which it was in them.
 _CHAIN = """
-    SELECT later.session_id FROM sessions AS s JOIN sessions AS later
-      ON later.account = s.account AND later.mode = s.mode
-     AND (later.opened_at, later.session_id) >= (s.opened_at, s.session_id)
-    WHERE s.session_id = ? ORDER BY later.opened_at, later.session_id
+    WITH turns AS (
+        SELECT session_id, row_number() OVER turn AS n, lag(session_id) OVER turn AS before
+        FROM sessions AS s
+        LEFT JOIN (FROM joined WHERE strategy = $2) AS j USING (session_id)
+        WHERE (account, mode) = (SELECT (account, mode) FROM sessions WHERE session_id = $1)
+        WINDOW turn AS (ORDER BY coalesce(joined_at, opened_at), opened_at, session_id)
+    )
+    SELECT session_id, before FROM turns
+    WHERE n >= (SELECT n FROM turns WHERE session_id = $1) ORDER BY n
+"""
+# Who came into a session from one that opened later: for others, sessions stand as they opened.
+_MOVED_BACK = """
+    SELECT DISTINCT j.strategy
+    FROM joined AS j JOIN sessions AS s USING (session_id)
+    JOIN strategies AS e ON e.strategy = j.strategy
+    JOIN sessions AS o ON o.session_id = e.session_id AND o.account = s.account AND o.mode = s.mode
+     AND o.opened_at BETWEEN s.opened_at AND j.joined_at AND o.session_id <> s.session_id
+    WHERE (s.account, s.mode) = (SELECT (account, mode) FROM sessions WHERE session_id = $1)
+    ORDER BY j.strategy
 """
 # Lots that were open before, the session's fills, and what else changed positions: what a split
 # takes and what it gives are booked one by one at one time.
 # Lots of a variant without details here are dropped: their fate is unknown.
 _MOVES = """
-    SELECT place, strategy, symbol, if(qty > 0, 'buy', 'sell') AS kind, execution_id, filled_at,
-           price, abs(qty) AS qty, 0 AS coin_fee, coalesce(abs(cost), 0) AS worth, fee
-    FROM open_lots WHERE session_id = (
-        SELECT earlier.session_id FROM sessions AS s JOIN sessions AS earlier
-          ON earlier.account = s.account AND earlier.mode = s.mode
-         AND (earlier.opened_at, earlier.session_id) < (s.opened_at, s.session_id)
-        WHERE s.session_id = $1
-        ORDER BY earlier.opened_at DESC, earlier.session_id DESC LIMIT 1)
-      AND strategy NOT IN (
-        SELECT strategy FROM variants WHERE session_id = $1 AND details = 'none')
-    UNION ALL
-    SELECT NULL, strategy, symbol, side, execution_id, made_at, price, qty, coin_fee, 0, fee
-    FROM stg_fills WHERE session_id = $1
-    UNION ALL
-    SELECT NULL, strategy, symbol, what, min(activity_id),
-           if(what = 'late split', '9999-12-31', coalesce(booked_at, '9999-12-31')),
-           0, sum(qty), 0, 0, 0
-    FROM (SELECT a.*, CASE WHEN kind <> 'split' THEN 'move'
-                           WHEN a.session_date > s.session_date THEN 'late split'
-                           ELSE 'split' END AS what
-          FROM activities AS a JOIN sessions AS s USING (session_id)
-          WHERE session_id = $1 AND a.symbol IS NOT NULL AND a.qty IS NOT NULL)
-    GROUP BY strategy, symbol, what, booked_at
+    FROM (
+        SELECT place, strategy, symbol, if(qty > 0, 'buy', 'sell') AS kind, execution_id, filled_at,
+               price, abs(qty) AS qty, 0 AS coin_fee, coalesce(abs(cost), 0) AS worth, fee
+        FROM open_lots WHERE session_id = $2 AND strategy NOT IN (
+            SELECT strategy FROM variants WHERE session_id = $1 AND details = 'none')
+        UNION ALL
+        SELECT NULL, strategy, symbol, side, execution_id, made_at, price, qty, coin_fee, 0, fee
+        FROM stg_fills WHERE session_id = $1
+        UNION ALL
+        SELECT NULL, strategy, symbol, what, min(activity_id),
+               if(what = 'late split', '9999-12-31', coalesce(booked_at, '9999-12-31')),
+               0, sum(qty), 0, 0, 0
+        FROM (SELECT a.*, CASE WHEN kind <> 'split' THEN 'move'
+                               WHEN a.session_date > s.session_date THEN 'late split'
+                               ELSE 'split' END AS what
+              FROM activities AS a JOIN sessions AS s USING (session_id)
+              WHERE session_id = $1 AND a.symbol IS NOT NULL AND a.qty IS NOT NULL)
+        GROUP BY strategy, symbol, what, booked_at
+    ) WHERE list_contains($3, strategy) = $4
 """
 _KINDS = {
     "buy": (Kind.EXECUTION, 1),
@@ -84,9 +99,20 @@ _OPEN_LOTS = """
            row_number() OVER (PARTITION BY strategy, symbol ORDER BY no) AS place
     FROM new_open_lots
 """
-_FINGERPRINT = "SELECT count(*), sum(hash(l))::TEXT FROM open_lots AS l WHERE session_id = ?"
+_FORGET = for_each_table(
+    "DELETE FROM $table WHERE session_id = $$1 AND list_contains($$2, strategy) = $$3",
+    ("round_trips", "open_lots"),
+)
+_FINGERPRINT = """
+    SELECT count(*), sum(hash(l))::TEXT FROM open_lots AS l
+    WHERE session_id = $1 AND list_contains($2, strategy) = $3
+"""
 _MOST = 10**38
 """The first amount, in units of 1e-18, that the warehouse's decimals cannot hold."""
+
+
+Choice = tuple[list[str], bool]
+"""Whose trades are matched: these strategies' alone, or with False those of all others."""
 
 
 def match_round_trips(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
@@ -94,17 +120,31 @@ def match_round_trips(connection: duckdb.DuckDBPyConnection, session_id: str) ->
 
     The session's rows must be stored; the caller holds the transaction.
     """
-    for (later,) in connection.execute(_CHAIN, [session_id]).fetchall():
-        before = connection.execute(_FINGERPRINT, [later]).fetchall()
-        connection.execute("DELETE FROM round_trips WHERE session_id = ?", [later])
-        connection.execute("DELETE FROM open_lots WHERE session_id = ?", [later])
-        _match_one(connection, later)
-        if later != session_id and connection.execute(_FINGERPRINT, [later]).fetchall() == before:
+    moved = [name for (name,) in connection.execute(_MOVED_BACK, [session_id]).fetchall()]
+    _match_chain(connection, session_id, None, (moved, False))
+    for name in moved:
+        _match_chain(connection, session_id, name, ([name], True))
+
+
+def _match_chain(
+    connection: duckdb.DuckDBPyConnection, session_id: str, strategy: str | None, whose: Choice
+) -> None:
+    """Matches the session and those after it, in the strategy's order, or as they opened."""
+    for later, before in connection.execute(_CHAIN, [session_id, strategy]).fetchall():
+        was = connection.execute(_FINGERPRINT, [later, *whose]).fetchall()
+        for statement in _FORGET.values():
+            connection.execute(statement, [later, *whose])
+        _match_one(connection, later, before, whose)
+        found = connection.execute(_FINGERPRINT, [later, *whose]).fetchall()
+        if later != session_id and found == was:
             return
 
 
-def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
-    moves = connection.sql(_MOVES, params=[session_id]).to_arrow_table().sort_by(_IN_ORDER)
+def _match_one(
+    connection: duckdb.DuckDBPyConnection, session_id: str, before: str | None, whose: Choice
+) -> None:
+    found = connection.sql(_MOVES, params=[session_id, before, *whose])
+    moves = found.to_arrow_table().sort_by(_IN_ORDER)
     if not moves.num_rows:
         return
     held = connection.sql(_HELD, params=[session_id]).to_arrow_table()

@@ -19,7 +19,7 @@ from warehouse.frames import Frame, Rejection
 from warehouse.json_values import row_as_json
 from warehouse.schemas import MAY_BE_LEFT_OUT, TABLES
 
-_DERIVED = ("equity_curve", "exposures", "slippages")
+_DERIVED = ("equity_curve", "exposures", "slippages", "joined")
 
 
 def for_each_table(statement: str, names: Iterable[str]) -> dict[str, str]:

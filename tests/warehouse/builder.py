@@ -70,9 +70,11 @@ class Day:
         mode: str = "simulated",
         cash: str = "10000",
         marks: dict[str, Decimal] | None = None,
+        coordinator: str = "house",
     ) -> None:
         names = tickers or {"Alpha": ["SPY"], "Beta": ["BTC/USD"]}
         self.session_id, self.day, self.account, self.mode = session_id, day, account, mode
+        self.coordinator = coordinator
         self.tickers = names
         self.books = books or {name: Book(d(cash)) for name in [*names, "UNASSIGNED"]}
         self.marks = marks or {}
@@ -245,7 +247,18 @@ class Day:
             self.account,
             self.mode,
             marks=dict(self.marks),
+            coordinator=self.coordinator,
         )
+
+    def moved_to(self, session_id: str) -> Day:
+        """The rest of the day, in the session of a coordinator that had opened an hour before."""
+        other = self.next_day(session_id, days=0)
+        other.coordinator = f"{self.coordinator}, too"
+        other.opened_at -= timedelta(hours=1)
+        other.at = self.at + timedelta(minutes=1)
+        other.rows["equity"].clear()
+        other._mark_equity()
+        return other
 
     def _tick(self, symbol: str, price: Decimal) -> None:
         self.at += timedelta(minutes=1)
@@ -350,7 +363,7 @@ class Day:
     def _session(self) -> Row:
         return {
             "session_id": self.session_id,
-            "coordinator": "house",
+            "coordinator": self.coordinator,
             "account": self.account,
             "mode": self.mode,
             "session_date": self.day,

@@ -43,7 +43,7 @@ def day() -> Day:
 
 Load = Callable[..., LoadResult]
 Rows = Callable[..., list[tuple[Any, ...]]]
-DERIVED = ("round_trips", "open_lots", "equity_curve", "exposures", "slippages")
+DERIVED = ("round_trips", "open_lots", "equity_curve", "exposures", "slippages", "joined")
 """What the loader works out of a session's rows."""
 
 

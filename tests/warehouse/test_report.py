@@ -250,6 +250,22 @@ def test_a_range_shows_what_each_coordinator_of_an_account_holds_at_its_end(stor
     ]
 
 
+def test_a_range_ends_with_what_a_strategy_has_where_it_moved_to(store: Store) -> None:
+    day = Day()
+    day.activity("Alpha", "dividend", "100")
+    day.buy("Alpha", "SPY", "10", "450")
+    load_session(store, day.source())
+    day = day.moved_to("s0")
+    day.sell("Alpha", "SPY", "4", "445")
+    load_session(store, day.source())
+    page = render_range(store, date(2026, 3, 17), date(2026, 3, 17))
+    held = page.partition("Positions at the end")[2].partition("<h2>")[0]
+    assert re.findall(r"<td[^>]*>(SPY|6|10)</td>", held) == ["SPY", "6"]
+    (alpha, *_) = read_lines(store, ["s0", "s1"]).equities
+    assert [value for _, value in alpha.points] == [10000, 10100, 10050]
+    assert ">10,050.00</td>" in page, "its equity at the end"
+
+
 @pytest.mark.thorough
 def test_a_price_is_drawn_minute_by_minute_where_it_has_bars_however_long_the_range(
     store: Store,

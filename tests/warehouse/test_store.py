@@ -446,6 +446,26 @@ def test_an_older_schema_has_its_sessions_loaded_again_in_which_a_human_sold_and
     assert [load_session(store, source).status for source in sources] == ["loaded", "unchanged"]
 
 
+def test_an_older_schema_has_its_sessions_loaded_again_between_which_a_strategy_moved_and_no_others(
+    store: Store,
+) -> None:
+    day = Day()
+    sources, day = [day.source()], day.next_day("s2")
+    day.buy("Alpha", "SPY", "2", "90")
+    sources, day = [*sources, day.source()], day.moved_to("s1b")
+    sources, day = [*sources, day.source()], day.next_day("s3")
+    sources.append(day.source())
+    for source in sources:
+        load_session(store, source)
+    loaded = content(store)
+    (again,) = (m for m in all_migrations() if m.name == "0012_joined.sql")
+    store.connection.execute("DROP TABLE joined")
+    store.connection.execute(again.sql)
+    assert content(store) == loaded
+    found = [load_session(store, source).status for source in sources]
+    assert found == ["unchanged", "loaded", "loaded", "unchanged"]
+
+
 def test_a_migration_that_fails_leaves_the_file_as_it_was(
     location: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -75,6 +76,23 @@ def test_history_adds_up_day_by_day(load: Load, rows: Rows) -> None:
         "SELECT net_pnl, cumulative_net_pnl FROM v_pnl_history WHERE strategy = 'Alpha' "
         "ORDER BY session_date"
     ) == [(d("5"), d("5")), (d("-2"), d("3")), (d("1.5"), d("4.5"))]
+
+
+def test_the_days_of_a_strategy_stand_in_the_order_in_which_it_had_them(
+    load: Load, rows: Rows
+) -> None:
+    day = Day()
+    day.activity("Alpha", "dividend", "1000")
+    load(day.source())
+    day = day.moved_to("s0")
+    day.activity("Alpha", "dividend", "-550")
+    load(day.source())
+    history = "SELECT session_id, cumulative_net_pnl FROM v_pnl_history WHERE strategy = 'Alpha'"
+    assert rows(f"{history} ORDER BY 2") == [("s0", 450), ("s1", 1000)]
+    assert rows(
+        "SELECT start_equity, end_equity, round(max_drawdown, 9) FROM v_performance"
+        " WHERE strategy = 'Alpha'"
+    ) == [(10000, 10450, 0.05)]
 
 
 # side qty price fee | round trips: qty entry exit gross fees
@@ -488,6 +506,63 @@ def test_sessions_loaded_in_any_order_give_the_same_round_trips(load: Load, rows
     for index in (2, 0, 3, 1):
         load(sources[index])
     assert rows(TRIPS) == [(4, 100, 101, 4, 0), (6, 100, 103, 18, 0), (2, 99, 103, 8, 0)]
+
+
+def moved_within_a_day() -> list[Source]:
+    """Three sessions of Alpha's: it left the second for another that had opened before that one."""
+    day = Day()
+    play(day, ["buy 10 100"])
+    sources, day = [day.source()], day.next_day("s2")
+    play(day, ["sell 4 101", "buy 2 99"])
+    sources, day = [*sources, day.source()], day.moved_to("s1b")
+    play(day, ["sell 7 103"])
+    sources, day = [*sources, day.source()], day.next_day("s3")
+    play(day, ["sell 1 98"])
+    return [*sources, day.source()]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 2, 3, 1), (3, 2, 1, 0)])
+def test_what_a_strategy_bought_before_it_moved_to_a_session_that_opened_earlier_is_sold_there(
+    load: Load, rows: Rows, order: tuple[int, ...]
+) -> None:
+    sources = moved_within_a_day()
+    for index in order:
+        assert load(sources[index]).quarantined == 0
+    assert rows(TRIPS) == [
+        (4, 100, 101, 4, 0),
+        (6, 100, 103, 18, 0),
+        (1, 99, 103, 4, 0),
+        (1, 99, 98, -1, 0),
+    ]
+    assert rows("SELECT DISTINCT session_id FROM open_lots ORDER BY 1") == [
+        ("s1",),
+        ("s1b",),
+        ("s2",),
+    ]
+
+
+def test_strategies_that_changed_places_within_a_day_each_have_their_own_order(
+    load: Load, rows: Rows
+) -> None:
+    alpha = Day("late", tickers={"Alpha": ["SPY"]})
+    play(alpha, ["buy 10 100"], "Alpha")
+    beta = Day("early", tickers={"Beta": ["SPY"]}, coordinator="house, too")
+    play(beta, ["buy 10 200"], "Beta")
+    sources = [alpha.source(), beta.source()]
+    alpha, beta = alpha.moved_to("early"), beta.moved_to("late")
+    beta.opened_at += timedelta(hours=1)
+    play(alpha, ["sell 10 101"], "Alpha")
+    play(beta, ["sell 10 205"], "Beta")
+    for source, also in ((alpha.source(), sources[1]), (sources[0], beta.source())):
+        for name in ("strategies", "orders", "fills", "positions", "pnl_daily", "equity"):
+            source.tables[name] += [
+                row | ({"execution_id": "of Beta"} if name == "fills" else {})
+                for row in also.tables[name]
+                if row["strategy"] == "Beta"
+            ]
+        assert load(source).quarantined == 0
+    assert rows(TRIPS) == [(10, 100, 101, 10, 0), (10, 200, 205, 50, 0)]
+    assert rows("SELECT count(*) FROM open_lots WHERE session_id = 'early'") == [(1,)]
 
 
 @pytest.mark.parametrize(

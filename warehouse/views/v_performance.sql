@@ -5,10 +5,10 @@ WITH days AS (
            coalesce(return_pct, 0) AS r,
            row_number() OVER history AS nth,
            row_number() OVER (PARTITION BY account, mode, strategy
-                              ORDER BY session_date DESC, opened_at DESC, session_id DESC) AS from_last
+                              ORDER BY session_date DESC, began_at DESC, session_id DESC) AS from_last
     FROM stg_days
     WINDOW history AS (PARTITION BY account, mode, strategy
-                       ORDER BY session_date, opened_at, session_id)
+                       ORDER BY session_date, began_at, session_id)
 ), grown AS (
     SELECT *, product(1 + r) OVER (PARTITION BY account, mode, strategy ORDER BY nth
                                    ROWS UNBOUNDED PRECEDING) AS growth
