@@ -207,6 +207,22 @@ def test_a_purchase_that_is_corrected_after_its_sale_is_still_the_entry_of_it(
     assert rows(LOTS, "s1") == [(10, 105, 1050)]
 
 
+def test_a_trade_by_hand_without_an_orders_id_is_no_correction_of_another_ticker(
+    load: Load, rows: Rows
+) -> None:
+    day = Day()
+    taken = day.buy("UNASSIGNED", "QQQ", "1", "400")
+    play(day, ["buy 10 100", "buy 5 105"], "UNASSIGNED")
+    day.bust(taken)
+    (*_, bought, bust) = day.rows["fills"]
+    bought["filled_at"] = bust["filled_at"]
+    for fill in day.rows["fills"]:
+        fill["client_order_id"] = None
+    play(day, ["sell 10 101"], "UNASSIGNED")
+    load(day.source())
+    assert rows(TRIPS) == [(10, 100, 101, 10, 0)]
+
+
 def test_a_sale_whose_purchase_is_taken_back_is_matched_with_the_next_one(
     load: Load, rows: Rows
 ) -> None:
