@@ -1,4 +1,4 @@
-"""The entry of the `multi-trader` command, which imports little until Ctrl-C is taken care of."""
+"""The entry of the `multi-trader` command, which imports little until signals are taken care of."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import signal
 import sys
 from collections.abc import Callable
 
+from cli.early import keep_signals
+
 
 def main() -> None:
     """Run the command in `sys.argv` and exit with its exit code."""
+    if sys.argv[1:2] == ["run"]:
+        keep_signals()
     _on_ctrl_c(signal.SIG_DFL)  # nothing is done yet: end, without the traceback of an import
     from cli.app import app
     from cli.faults import ANYTHING_ELSE, INTERRUPTED, complain, sentence

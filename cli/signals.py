@@ -15,6 +15,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
+from cli.early import kept_signals
 from cli.faults import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class StopSignals:
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
             handled.append(signal.SIGHUP)
         self._before = {number: signal.signal(number, self._handle) for number in handled}
+        for number in kept_signals():
+            self._handle(number, None)
         return self
 
     def __exit__(

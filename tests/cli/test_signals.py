@@ -187,6 +187,48 @@ def test_a_signal_before_the_session_began_is_not_missed(shell: Shell) -> None:
         assert _next_line(process) == "True True"
 
 
+BEFORE = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            os.kill(os.getpid(), signal.{number})
+sys.meta_path.insert(0, Finder())
+from cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_a_run_that_is_stopped_while_it_is_imported_ends_as_one_that_is_stopped_later(
+    shell: Shell, number: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BEFORE.format(number=number), "run", "--date", "2026-03-17"],
+        cwd=shell.folder,
+        env=shell.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stdout == "StoppedEarly: It was stopped before a session was opened.\n"
+    assert "Stopping: " in done.stderr
+
+
+@pytest.mark.parametrize("asked", [["status"], []])
+def test_sigterm_ends_a_command_that_trades_nothing_at_once(shell: Shell, asked: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BEFORE.format(number="SIGTERM"), *asked],
+        cwd=shell.folder,
+        env=shell.environment,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, b"")
+
+
 WAITING = """
 import threading
 from cli.signals import StopSignals
