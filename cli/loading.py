@@ -16,14 +16,16 @@ from coordinator.bootstrap import (
     warehouse_path,
 )
 from coordinator.errors import JournalDamaged, StorageError
-from coordinator.readers import JournalSource, running_sessions
+from coordinator.readers import JournalSource, loadable, running_sessions
 from warehouse import (
     LoadStatus,
     SessionSource,
     Store,
     WarehouseError,
     WarehouseLocked,
+    WarehouseMissing,
     ask_beforehand,
+    is_loaded,
     load_session,
     reconcile,
 )
@@ -83,6 +85,30 @@ def load_after(
     except (WarehouseError, JournalDamaged, StorageError, OSError) as error:
         complain(f"Warning: {missing} is not in the warehouse. {error}")
         complain(f"Repeat with: {repeat}")
+
+
+def tell_what_is_not_loaded(*, deadline_s: float = AFTER_SESSION_DEADLINE_S) -> None:
+    """Name the sessions that nobody trades now and that the warehouse lacks, on stderr."""
+    running = running_sessions(home_folder())
+    sources = [s for s in loadable(home_folder()).sources if s.session_id not in running]
+    try:
+        missing = _missing(sources, deadline_s)
+    except (WarehouseError, OSError) as error:
+        complain(f"Warning: whether the warehouse has every session is not known. {error}")
+        return
+    if missing:
+        names = ", ".join(source.session_id for source in missing)
+        complain(f"Not in the warehouse, or changed since they were loaded: {names}.")
+        complain("Load with: multi-trader end-of-day")
+
+
+def _missing(sources: Sequence[JournalSource], deadline_s: float) -> list[JournalSource]:
+    """Those that are not in the warehouse as their journals have them now."""
+    try:
+        with Store.open_read_only(warehouse_path(), deadline_s=deadline_s) as store:
+            return [source for source in sources if not is_loaded(store, source)]
+    except WarehouseMissing:
+        return list(sources)
 
 
 def _left_behind(ended: str) -> list[JournalSource]:

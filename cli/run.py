@@ -135,7 +135,9 @@ def run(
     try:
         (_print_json if json else _print)(outcome)
     finally:  # also if printing fails: Ctrl-C also ends a `tee` that reads the output
-        if not no_load and outcome.session_id is not None:
+        if outcome.session_id is None:
+            _tell_what_is_left(outcome, simulated=simulated)
+        elif not no_load:
             _load(outcome.session_id, options.speed)
 
 
@@ -194,6 +196,14 @@ def _warn(outcome: SessionOutcome) -> None:
             f"Warning: {outcome.discrepancies} discrepancies between the books and the broker; "
             "the warehouse's table `discrepancies` lists them."
         )
+
+
+def _tell_what_is_left(outcome: SessionOutcome, *, simulated: bool) -> None:
+    """Name what earlier sessions left to be loaded, where the next one is a night away."""
+    if outcome.status == "MarketClosed" and not simulated:
+        from cli.loading import tell_what_is_not_loaded
+
+        tell_what_is_not_loaded()
 
 
 def _load(session_id: str, speed: float) -> None:

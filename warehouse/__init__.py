@@ -3,7 +3,7 @@
 It imports nothing from the coordinator: a caller with a session to load implements SessionSource.
 """
 
-from warehouse.agreement import Agreement, AskBroker, ask_beforehand, reconcile
+from warehouse.agreement import Agreement, AskBroker, ask_beforehand, is_loaded, reconcile
 from warehouse.details import add_details
 from warehouse.errors import (
     ExportRefused,
@@ -53,6 +53,7 @@ __all__ = [
     "WarehouseUnsupported",
     "add_details",
     "ask_beforehand",
+    "is_loaded",
     "load_session",
     "load_sessions",
     "ranked",

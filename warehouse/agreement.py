@@ -119,7 +119,7 @@ def reconcile(
     Sessions of `others` that are not loaded are taken into account by their journals.
     """
     by_id = {source.session_id: source for source in sources}
-    missing = [one for one in others if one.session_id not in by_id and not _is_loaded(store, one)]
+    missing = [one for one in others if one.session_id not in by_id and not is_loaded(store, one)]
     sessions = [read_unloaded(source) for source in missing]
     found = []
     for mine in _newest(store, by_id):
@@ -156,7 +156,8 @@ def _newest(store: Store, names: Iterable[str]) -> list[list[Row]]:
     return found
 
 
-def _is_loaded(store: Store, source: SessionSource) -> bool:
+def is_loaded(store: Store, source: SessionSource) -> bool:
+    """Whether the warehouse has a session as its journal has it now."""
     record = read_record(store.connection, source.session_id)
     return record is not None and record.mark == source.mark
 

@@ -10,18 +10,23 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from coordinator.core import records as r
+from coordinator.readers import session_sources
 from coordinator.shell.lease import Leases
 from tests.cli.conftest import ROOT, Said, Shell
+from tests.cli.test_kill import at, venue, written
 from tests.coordinator.test_readers import keep, paper
 from tests.coordinator.test_statement import a_day, a_day_that_is_still_running, the_next_day
-from warehouse import Store
+from tests.oracle import configs
+from warehouse import Store, load_session
 
+__all__ = ["at"]  # a fixture
 Command = Callable[[Sequence[str]], Said]
 CONFIG = str(ROOT / "configs" / "multi_trader_simple.json")
 NAMES = ["SPY_Adaptive", "QQQ_Momentum", "IWM_MeanRev"]
@@ -263,6 +268,26 @@ def test_after_a_session_what_one_that_died_left_is_loaded_too_and_none_that_is_
     with Store.open_read_only(tmp_path / "warehouse.duckdb") as store:
         loaded = store.connection.execute("SELECT session_id FROM loads ORDER BY ALL").fetchall()
     assert loaded == [(opening_of(records).session_id,) for records in (died, ended)]
+
+
+def test_a_run_that_finds_the_market_closed_names_what_is_not_in_the_warehouse(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    keep(tmp_path, list(paper(a_day_that_is_still_running())))  # and died
+    with venue(tmp_path, date=date(2026, 3, 15)) as running:
+        stocks = written(tmp_path, configs.single("momentum"))
+        told = at(running, "run", "--config", str(stocks))
+        with Store.open(tmp_path / "warehouse.duckdb") as store:
+            (loaded,) = [load_session(store, source) for source in session_sources(tmp_path)]
+        silent = at(running, "run", "--config", str(stocks))
+    assert (
+        told.out == "MarketClosed: No session is left for these strategies today.\n" == silent.out
+    )
+    assert f"Not in the warehouse, or changed since they were loaded: {loaded.session_id}.\n" in (
+        told.err
+    )
+    assert "Load with: multi-trader end-of-day" in told.err
+    assert "warehouse" not in silent.err
 
 
 RUNS = "2026-03-17.other.PA1"
