@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -24,15 +26,41 @@ def main() -> None:
         if reconfigure is not None:
             reconfigure(errors="replace")  # an unknown character must not lose the line
     _on_ctrl_c(signal.default_int_handler)
+    code: str | int | None = None
     try:
         app(prog_name="multi-trader")
+    except SystemExit as ended:
+        code = ended.code
     except OSError as error:  # help and version are printed outside of every command
         complain(sentence(error))
-        sys.exit(ANYTHING_ELSE)
+        code = ANYTHING_ELSE
     except KeyboardInterrupt:  # while the command was put together
-        sys.exit(INTERRUPTED)
+        code = INTERRUPTED
     finally:
         _on_ctrl_c(signal.SIG_DFL)
+    lost = _lost_output()
+    if lost is not None and not code:
+        code = ANYTHING_ELSE
+        if lost.errno != errno.EPIPE:  # who closed the pipe, such as `head`, has what it wanted
+            complain(sentence(lost))
+    sys.exit(code)
+
+
+def _lost_output() -> OSError | None:
+    """The error that keeps the last of the output from being written; None if nothing does.
+
+    Python would find it only while it exits, and then print lines of its own and exit with 120.
+    """
+    if sys.stdout is None:  # it was closed before the start
+        return None
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # what waits goes there when Python flushes again
+        os.close(nowhere)
+        return error
+    return None
 
 
 def _on_ctrl_c(handler: Callable[..., object] | signal.Handlers) -> None:

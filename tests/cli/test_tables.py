@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from rich.console import Console
@@ -64,18 +66,37 @@ def test_a_table_looks_as_rich_draws_it_also_where_that_is_left_out_to_be_fast(
     assert fast == drawn()
 
 
-def test_where_output_has_no_room_the_disk_is_named_and_not_the_program(shell: Shell) -> None:
+@pytest.mark.parametrize("words", [["strategies"], ["strategies", "rsi", "--json"], ["--version"]])
+def test_where_output_has_no_room_the_disk_is_named_and_not_the_program(
+    shell: Shell, words: list[str]
+) -> None:
     with Path("/dev/full").open("w") as full:
-        said = subprocess.run(
-            [sys.executable, "-m", "cli", "strategies"],
-            cwd=shell.folder,
-            env=shell.environment,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        said = _run_buffered(shell, words, full)
     assert said.returncode == 1
     assert said.stderr.startswith("Error: No space left on device: make room where the output goes")
     assert said.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["strategies"], ["strategies", "rsi", "--json"], ["--version"]])
+def test_a_reader_that_closes_the_pipe_is_not_told_of_it(shell: Shell, words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        said = _run_buffered(shell, words, pipe)
+    assert (said.returncode, said.stderr) == (1, "")
+
+
+def _run_buffered(
+    shell: Shell, words: list[str], stdout: TextIO
+) -> subprocess.CompletedProcess[str]:
+    """A command as a user's shell starts it: PYTHONUNBUFFERED would write each line at once."""
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *words],
+        cwd=shell.folder,
+        env={k: v for k, v in shell.environment.items() if k != "PYTHONUNBUFFERED"},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
