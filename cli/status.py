@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SHADOW = "shadow"
 """Marks a strategy whose book is simulated."""
+SPARE = ("Orders", "Entries", "Cash", "PnL", "Positions")
+"""Columns that a narrow terminal leaves out, in this order."""
 
 
 @plainly
@@ -62,14 +64,21 @@ def show(views: Sequence[StatusView]) -> None:
         several = "sessions are" if left_out > 1 else "session is"
         typer.echo(f"{left_out} older simulated {several} left out; --json has all.")
     headings = ("Strategy", "Cash", "Equity", "PnL", "Day PnL", "Entries", "Orders")
+    absent: set[str] = set()
     for view in sorted(shown, key=_is_running):
         heading = f"{view.account}  {view.coordinator}  {view.session_id}  {view.mode}"
-        print_table(
-            (*headings, "Positions"),
-            [*map(_row, view.strategies), *(_row(one, SHADOW) for one in view.shadows)],
-            right=range(1, 7),
-            title="\n".join([f"{heading}  {_state(view)}", *_streams(view), *_warnings(view)]),
+        absent |= set(
+            print_table(
+                (*headings, "Positions"),
+                [*_rows(view.strategies), *(_row(one, SHADOW) for one in view.shadows)],
+                right=range(1, 7),
+                title="\n".join([f"{heading}  {_state(view)}", *_streams(view), *_warnings(view)]),
+                spare=SPARE,
+            )
         )
+    if absent:
+        columns = ", ".join(name for name in SPARE if name in absent)
+        typer.echo(f"This terminal is too narrow for {columns}; --json has all.")
 
 
 def _worth_showing(views: Sequence[StatusView]) -> list[StatusView]:
@@ -118,6 +127,25 @@ def _warnings(view: StatusView) -> Iterator[str]:
         yield "KILLED: nothing is bought until `multi-trader revive`."
     for name, note in view.frozen.items():
         yield f"{name}: {note}. Nothing is bought of it; see `multi-trader reconcile`."
+
+
+def _rows(strategies: Sequence[StrategyView]) -> Iterator[tuple[str, ...]]:
+    """A row for each strategy, and below several the sums of all."""
+    yield from map(_row, strategies)
+    if len(strategies) > 1:
+        amounts = ("cash", "equity", "pnl", "day_pnl")
+        sums = [sum(getattr(one, name) for one in strategies) for name in amounts]
+        counts = [
+            sum(one.daily_trades for one in strategies),
+            sum(o.open_orders for o in strategies),
+        ]
+        held = sum(1 for one in strategies for qty in one.positions.values() if qty)
+        yield (
+            f"All {len(strategies)}",
+            *(f"{amount:z,.2f}" for amount in sums),
+            *map(str, counts),
+            str(held or "-"),
+        )
 
 
 def _row(one: StrategyView, *more: str) -> tuple[str, ...]:

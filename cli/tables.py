@@ -21,11 +21,14 @@ def print_table(
     *,
     right: Collection[int] = (),
     title: str = "",
-) -> None:
+    spare: Sequence[str] = (),
+) -> Sequence[str]:
     """Print a table on stdout under its title; the columns `right` (of numbers) are right-aligned.
 
-    A narrow terminal wraps texts, that of the first column last, and drops the space between
-    columns; if even the numbers do not fit, each cell has a line. No number loses a digit.
+    A narrow terminal leaves out as many columns of `spare` as it must to keep the first column of
+    texts whole, and these are returned. It wraps texts, that of the first column last, and drops
+    the space between columns; if even the numbers do not fit, each cell has a line. No number loses
+    a digit.
     """
     from rich.measure import Measurement
     from rich.text import Text
@@ -33,16 +36,22 @@ def print_table(
     console = stdout()
     lines = [list(row) for row in rows]
     widest = [max(map(len, cells)) for cells in zip(headings, *lines, strict=True)]
+    left_out = _left_out(headings, widest, right, spare, console.width)
+    if left_out:
+        kept = [at for at, heading in enumerate(headings) if heading not in left_out]
+        headings, widest = [headings[at] for at in kept], [widest[at] for at in kept]
+        lines = [[row[at] for at in kept] for row in lines]
+        right = [new for new, at in enumerate(kept) if at in right]
     if title:
         console.print(title, markup=False)
     table = _without_rows(headings, right)
     if sum(widest) + 3 * len(widest) - 1 <= console.width and _are_plain([headings, *lines]):
         _print_fitting(console, table, lines, widest, right)
-        return
+        return left_out
     room = console.width - _least(widest, right)
     if room < 0:
         _print_cells(console, headings, lines)
-        return
+        return left_out
     for row in lines:
         table.add_row(*(Text(cell) for cell in row))
     unbounded = console.options.update(max_width=NOT_A_TERMINAL_COLUMNS)
@@ -54,6 +63,27 @@ def print_table(
         if longest - _LEAST_TEXT <= room:
             table.columns[names].width = longest
     console.print(table)
+    return left_out
+
+
+def _left_out(
+    headings: Sequence[str],
+    widest: Sequence[int],
+    right: Collection[int],
+    spare: Sequence[str],
+    width: int,
+) -> Sequence[str]:
+    """The first columns of `spare` without which the others fit beside whole names."""
+    names = next((at for at in range(len(headings)) if at not in right), 0)
+    needed = {
+        heading: wide if at in right or at == names else min(wide, max(len(heading), _LEAST_TEXT))
+        for at, (heading, wide) in enumerate(zip(headings, widest, strict=True))
+    }
+    for count in range(len(spare)):
+        kept = [wide for heading, wide in needed.items() if heading not in spare[:count]]
+        if sum(kept) + len(kept) + 1 <= width:
+            return spare[:count]
+    return spare
 
 
 def _without_rows(headings: Sequence[str], right: Collection[int]) -> Table:

@@ -126,6 +126,11 @@ def test_status_shows_the_ended_session_as_a_table(traded: Traded, after: Comman
     assert "running" not in shown.out
     rows = [line.split() for line in shown.out.splitlines()]
     assert [row[0] for row in rows if row and row[0] in NAMES] == NAMES
+    [sums] = [row for row in rows if row[:2] == ["All", str(len(NAMES))]]
+    [session] = json.loads(after(["status", "--json"]).out)
+    for column, name in enumerate(("cash", "equity", "pnl", "day_pnl"), 2):
+        total = sum(Decimal(one[name]) for one in session["strategies"])
+        assert sums[column] == f"{total:z,.2f}", name
 
 
 def test_end_of_day_leaves_a_session_that_is_still_traded_to_its_end(traded: Traded) -> None:

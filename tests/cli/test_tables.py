@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from cli import tables
+from cli.status import SPARE
 from tests.cli.conftest import Shell
 
 HEADINGS = ("Strategy", "Cash", "Equity", "PnL", "Day PnL", "Entries", "Orders", "Positions")
@@ -47,6 +48,28 @@ def test_no_width_cuts_a_number_however_short_the_names_are(
         tables.print_table(headings, [(name, *numbers)], right=range(1, 7))
         assert "…" not in said.getvalue(), width
         assert set(numbers) <= set(said.getvalue().split()), width
+
+
+NAMES = ["SPY_Adaptive_of_the_morning", "BigTech_Momentum"]
+LEFT_OUT = [(160, 0), (94, 0), (93, 1), (80, 2), (73, 3), (60, 4), (50, 5)]
+"""A terminal's width, and how many columns it has no room for."""
+
+
+@pytest.mark.parametrize(("width", "count"), LEFT_OUT)
+def test_a_narrow_terminal_leaves_out_the_least_important_columns_before_it_breaks_a_name(
+    width: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = io.StringIO()
+    console = Console(file=said, width=width, highlight=False)
+    monkeypatch.setattr(tables, "stdout", lambda: console)
+    rows = [(name, *ROW[1:-1], "3 SPY") for name in NAMES]
+    told = tables.print_table(HEADINGS, rows, right=range(1, 7), spare=SPARE)
+    assert told == SPARE[:count]
+    words = said.getvalue().split()
+    assert set(NAMES) <= set(words)
+    assert "-1,048.32" in words, "the day's gain or loss is never left out"
+    shown = said.getvalue().replace("Day PnL", "")
+    assert {name for name in SPARE if name not in shown} == set(told)
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
