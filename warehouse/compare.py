@@ -265,10 +265,10 @@ def _histories(store: Store, name: str, start: date | None, end: date | None) ->
     known_names = sorted(_names(store))
     near = difflib.get_close_matches(plain, known_names, n=1)
     between = " between these dates" if start or end else ""
-    hint = f"; did you mean {near[0]!r}?" if near and near[0] != plain else ""
+    meant = near and near[0] != plain
+    hint = f"did you mean {near[0]!r}?" if meant else f"known: {', '.join(known_names) or 'none'}."
     raise NothingToCompare(
-        f"The warehouse has no strategy {plain!r}{between}{hint}"
-        f" (known: {', '.join(known_names) or 'none'}). What was not loaded yet,"
+        f"The warehouse has no strategy {plain!r}{between}; {hint} What was not loaded yet,"
         " `multi-trader end-of-day` loads."
     )
 

@@ -6,7 +6,6 @@ overwritten.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import json
 import os
@@ -16,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from coordinator.core.naming import listed, nearest
 from coordinator.errors import ConfigError, Problem
 
 ROOT = "$"
@@ -23,8 +23,6 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LARGEST_FILE = 1 << 26
 """Bytes of a document, which may also be a pipe or a device without an end."""
 _LONGEST_SHOWN = 60
-_ALIKE = 0.6
-"""Least similarity of two words: 2 x the letters in common / the letters of both."""
 
 
 def read_file(path: Path) -> bytes:
@@ -162,24 +160,10 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most similar to `word`, ignoring case; None if none is.
-
-    A misspelling is similar, and so is a part alone: `hold` to `buy_and_hold`.
-    """
-    by_lower = {name.lower(): name for name in known}
-    meant = word.lower()
-    close = difflib.get_close_matches(meant, by_lower, n=1, cutoff=_ALIKE)
-    if not close and meant:
-        parts = set(meant.split("_"))
-        close = [name for name in by_lower if parts <= set(name.split("_"))]
-    return by_lower[close[0]] if close else None
-
-
 def unknown(kind: str, word: str, known: Iterable[str], *, hint: str | None = None) -> str:
-    """A sentence about an unknown word, with the nearest known word (or a hint) and all of them."""
+    """A sentence about an unknown word: the nearest known word (or a hint), and what is known."""
     names = list(known)
     close = nearest(word, names)
     meant = hint or (f"did you mean {close!r}?" if close else None)
     middle = f"; {meant}" if meant else ""
-    return f"unknown {kind} {shown(word)}{middle} (known: {', '.join(names) or 'none'})"
+    return f"unknown {kind} {shown(word)}{middle} (known: {listed(names)})"

@@ -13,6 +13,7 @@ from coordinator.core.amounts import units
 from coordinator.core.books import Books
 from coordinator.core.flat import Held, sellable
 from coordinator.core.messages import Act, Answer, OperatorAsked
+from coordinator.core.naming import listed
 from coordinator.core.risk import Asset
 from coordinator.core.values import Side
 
@@ -29,7 +30,7 @@ def decide(
         case Act.REVIVE:
             return _revive(books, assets, asked)
         case _ if asked.strategy not in books.strategies():
-            known = ", ".join(sorted(books.strategies())) or "none"
+            known = listed(sorted(books.strategies()))
             return [], Answer(False, f"no strategy {asked.strategy!r} here; there are: {known}.")
         case Act.PAUSE:
             return _pause(books, asked)
@@ -42,8 +43,9 @@ def decide(
 def _pause(books: Books, asked: OperatorAsked) -> Decision:
     name = asked.strategy
     if name in books.halts.paused:
-        return [], Answer(True, f"{name} is paused already. {_until(name)}")
-    said = f"{name} is paused: it opens nothing, its exits, stops and targets go on. {_until(name)}"
+        return [], Answer(True, f"{name} is paused already, {_until(name)}.")
+    goes_on = "its exits, stops and targets go on"
+    said = f"{name} is paused: it opens nothing {_until(name)}; {goes_on}."
     return [r.Paused(asked.now, name, asked.by)], Answer(True, said)
 
 
@@ -64,7 +66,7 @@ def _flatten(
     if name not in books.halts.flattened:
         records.append(r.FlattenRequested(asked.now, name, asked.by))
     said = " and ".join(_steps(books, sellable(books, assets, [name]), is_open, name)) or "is flat"
-    return records, Answer(True, f"{name} {said}. It stays paused. {_until(name)}")
+    return records, Answer(True, f"{name} {said}. It stays paused {_until(name)}.")
 
 
 def _steps(books: Books, left: list[Held], is_open: Callable[[str], bool], name: str) -> list[str]:
@@ -105,4 +107,4 @@ def in_words(position: Held) -> str:
 
 
 def _until(name: str) -> str:
-    return f"Until `multi-trader resume {name}`."
+    return f"until `multi-trader resume {name}`"

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from coordinator.core.explanation import without_values
 from coordinator.core.lane import StrategySpec
 from coordinator.core.messages import Act
+from coordinator.core.naming import listed, nearest
 from coordinator.core.reload import Removal
 from coordinator.settings import Settings
 from coordinator.shell.clerk import Clerk
@@ -252,8 +253,9 @@ def _asked_for(clerk: Clerk, request: Request) -> StrategySpec | Reply:
     """The strategy to be explained, or the answer that it, or its ticker, is not traded here."""
     found = {spec.name: spec for spec in clerk.specs}
     if request.strategy not in found:
-        known = ", ".join(sorted(found))
-        said = f"no strategy {request.strategy!r} trades here; there are: {known}."
+        close = nearest(request.strategy, sorted(found))
+        meant = f"did you mean {close!r}? There are" if close else "there are"
+        said = f"no strategy {request.strategy!r} trades here; {meant}: {listed(sorted(found))}."
         return Reply(done=False, said=said)
     spec = found[request.strategy]
     if request.ticker and request.ticker not in spec.tickers:

@@ -51,9 +51,9 @@ def test_without_a_coordinator_a_pause_is_in_the_journal_for_the_next(
     said = command(["pause", "A"])
     again = command(["pause", "A"])
     assert (said.code, said.err) == (0, "")
-    assert said.out.startswith("PA1: A is paused: it opens nothing")
+    assert said.out.startswith("PA1: A is paused: it opens nothing until `multi-trader resume A`;")
     assert "No coordinator answered" in said.out
-    assert "A is paused already" in again.out
+    assert "A is paused already, until `multi-trader resume A`." in again.out
     assert kinds(books) == [("Paused", "A")]
     assert "A (paused)" in command(["status"]).out
     assert command(["resume", "A"]).out.startswith("PA1: A is resumed")

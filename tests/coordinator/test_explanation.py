@@ -399,6 +399,7 @@ def test_a_session_without_its_order_stream_decides_nothing_until_rest_tells_of_
     ("strategy", "ticker", "said"),
     [
         ("Z", "", "no strategy 'Z' trades here; there are: A."),
+        ("a", "", "no strategy 'a' trades here; did you mean 'A'? There are: A."),
         ("A", "TLT", "A does not trade TLT; it trades SPY, QQQ."),
     ],
 )
@@ -417,7 +418,7 @@ def test_what_is_not_traded_is_not_explained_and_what_is_is_named(
     ("left", "said"),
     [
         (("SPY",), "A does not trade QQQ; it trades SPY."),
-        ((), "no strategy 'A' trades here; there are: ."),
+        ((), "no strategy 'A' trades here; there are: none."),
     ],
 )
 def test_what_a_reload_takes_out_while_it_explains_itself_is_not_explained(

@@ -137,7 +137,7 @@ def turned(found: Comparison) -> list[tuple[object, str, str]]:
 @pytest.mark.parametrize(
     ("a", "b", "said"),
     [
-        ("Alpha", "Alpa", "did you mean 'Alpha'?"),
+        ("Alpha", "Alpa", "strategy 'Alpa'; did you mean 'Alpha'? What was not loaded"),
         ("Nobody", "Alpha", "known: Alpha, Beta"),
         ("UNASSIGNED_", "Alpha", "multi-trader end-of-day"),
         ("Alpha@live", "Beta", "has no history 'Alpha@live'"),
