@@ -160,6 +160,6 @@ def _entries(held: Iterable[Unowned]) -> Iterable[dict[str, object]]:
 
 
 def _dollars(amount: Decimal | None) -> str:
-    if amount is None:
-        return "unknown"
-    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
+    from coordinator.core.amounts import dollars
+
+    return "unknown" if amount is None else dollars(amount)

@@ -170,8 +170,9 @@ def print_json(document: object) -> None:
 
 def quantity(qty: Decimal) -> str:
     """A quantity without exponent and trailing zeros."""
-    text = f"{qty:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    from coordinator.core.amounts import units
+
+    return units(qty)
 
 
 def utc_time(at: datetime) -> str:

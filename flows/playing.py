@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from coordinator.backtest import Backtest, StrategyResult, Tally
+from coordinator.core.amounts import dollars, gain
 from flows.board import Board
-from flows.showing import dollars
 from flows.stopping import PREFECT_AWAY
 from warehouse import LoadStatus, Store, load_session
 
@@ -62,7 +62,7 @@ class Playing:
         failed = (f" **Warning:** {o.in_words(tally.sessions)}" for o in tally.failing.values())
         return (
             f"{tally.sessions} of {self.test.sessions} sessions{days}: P&L"
-            f" **{dollars(tally.net_pnl, signed=True)}**. Fills: {self.test.model}."
+            f" **{gain(tally.net_pnl)}**. Fills: {self.test.model}."
             f" Account `{self.test.account}` in the warehouse.{''.join(failed)}"
         )
 
@@ -114,7 +114,7 @@ async def watch(playing: Shown, board: Board, task: asyncio.Future[None]) -> Non
 def _row(one: StrategyResult) -> dict[str, str]:
     return {
         "Strategy": one.strategy,
-        "P&L": dollars(one.net_pnl, signed=True),
+        "P&L": gain(one.net_pnl),
         "Return": f"{one.return_pct:+.2%}",
         "Equity": dollars(one.end_equity),
         "Fees": dollars(one.fees),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from coordinator.core.amounts import units
+from coordinator.core.amounts import dollars, gain, units
 from coordinator.core.live_view import LiveView, StrategyView
 from coordinator.core.risk import Limits
 from coordinator.status import StatusView
@@ -30,8 +30,7 @@ def state_sentence(view: LiveView) -> str:
     A card shows its first thirty letters.
     """
     orders = sum(one.open_orders for one in view.strategies)
-    gain = dollars(view.day_pnl, signed=True)
-    money = f"**{dollars(view.equity)}**, **{gain}** today, {orders} open orders."
+    money = f"**{dollars(view.equity)}**, **{gain(view.day_pnl)}** today, {orders} open orders."
     return " ".join([*troubles(view), money, stream_sentence(view)])
 
 
@@ -86,7 +85,7 @@ def _row(one: StrategyView, limits: Limits) -> dict[str, str]:
         "Strategy": one.name,
         "State": _state(one),
         "Equity": dollars(one.equity),
-        "Day P&L": dollars(one.day_pnl, signed=True),
+        "Day P&L": gain(one.day_pnl),
         "Trades": f"{one.daily_trades} / {most}",
         "Daily loss": _loss(one.day_pnl, limits.max_daily_loss),
         "Orders": str(one.open_orders),
@@ -107,13 +106,6 @@ def _positions(held: Mapping[str, Decimal]) -> str:
 def _loss(day_pnl: Decimal, most: Decimal | None) -> str:
     lost = max(-day_pnl, Decimal(0))
     return f"{dollars(lost)} / {_UNLIMITED if most is None else dollars(most)}"
-
-
-def dollars(amount: Decimal, *, signed: bool = False) -> str:
-    """'$1,234.50', '-$0.50'; if `signed`, a gain has a plus."""
-    cents = abs(amount).quantize(Decimal("0.01"))
-    minus = "-" if amount < 0 and cents else ""
-    return f"{minus or ('+' if signed and cents else '')}${cents:,}"
 
 
 def one_line(text: str) -> str:

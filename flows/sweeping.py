@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from coordinator.backtest import BacktestOptions, Parts, Sweep
 from coordinator.config import CoordinatorConfig
-from flows.showing import dollars
+from coordinator.core.amounts import gain
 from warehouse import LoadResult, LoadStatus, Store, add_details, load_session, ranked
 
 LOOK_EVERY_S = 1.0
@@ -156,7 +156,7 @@ def _row(place: int, one: dict[str, Any]) -> dict[str, str]:
     return {
         "Place": str(place),
         "Variant": str(one["strategy"]),
-        "P&L": dollars(one["net_pnl"], signed=True),
+        "P&L": gain(one["net_pnl"]),
         "Return": f"{one['total_return']:+z.2%}",
         "Sharpe": "" if one["sharpe"] is None else f"{one['sharpe']:z.2f}",
         "Drawdown": f"{one['max_drawdown']:.2%}",

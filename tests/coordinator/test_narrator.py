@@ -12,7 +12,7 @@ from coordinator.core import records as r
 from coordinator.core.lane import StrategySpec
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Side
-from coordinator.shell.narrator import Narrator, dollars, price_of, quantity
+from coordinator.shell.narrator import Narrator, price_of, quantity
 from tests.coordinator.bench import Bench, D, bar, order_id, report, spec, stranger
 
 RULE = "=" * 80
@@ -295,20 +295,6 @@ def test_the_summary_says_what_was_transferred_and_why_a_strategy_opened_nothing
         "  Active Positions: 0",
         "  Entries stopped: max_daily_loss",
     ]
-
-
-@pytest.mark.parametrize(
-    ("amount", "text"),
-    [
-        ("0", "$0.00"),
-        ("1234567.895", "$1,234,567.90"),
-        ("-0.5", "-$0.50"),
-        ("-0.004", "$0.00"),
-        ("-1234.5", "-$1,234.50"),
-    ],
-)
-def test_dollars_have_cents_and_their_sign_in_front(amount: str, text: str) -> None:
-    assert dollars(D(amount)) == text
 
 
 @pytest.mark.parametrize(
