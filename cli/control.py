@@ -37,7 +37,7 @@ def pause(
     Example:
       multi-trader pause momentum_spy
     """
-    _control("pause", name, account, coordinator, json, log_level)
+    _control("pause", name, account, coordinator, json=json, log_level=log_level)
 
 
 @plainly
@@ -54,7 +54,7 @@ def resume(
     Example:
       multi-trader resume momentum_spy
     """
-    _control("resume", name, account, coordinator, json, log_level)
+    _control("resume", name, account, coordinator, json=json, log_level=log_level)
 
 
 @plainly
@@ -76,7 +76,15 @@ def flatten(
     Example:
       multi-trader flatten momentum_spy
     """
-    _control("flatten", name, account, coordinator, json, log_level, clock_speed)
+    _control(
+        "flatten",
+        name,
+        account,
+        coordinator,
+        json=json,
+        log_level=log_level,
+        clock_speed=clock_speed,
+    )
 
 
 def _control(
@@ -84,6 +92,7 @@ def _control(
     name: str,
     account: str | None,
     coordinator: str | None,
+    *,
     json: bool,
     log_level: str,
     clock_speed: float = 1.0,

@@ -59,7 +59,7 @@ def report(
     if start is None and end is None and account is None:
         session_id = _found(warehouse, session)
         page = write_report(warehouse, session_id, folder / f"{session_id}.html")
-        _print(page, json, session_id=session_id)
+        _print(page, as_json=json, session_id=session_id)
         return
     if session is not None:
         raise OperatorError(
@@ -69,12 +69,12 @@ def report(
     first, last = _range(warehouse, start, end, account)
     name = f"{account}_{first}_{last}.html" if account else f"{first}_{last}.html"
     page = write_range(warehouse, first, last, folder / name, account=account)
-    _print(page, json, start=first, end=last)
+    _print(page, as_json=json, start=first, end=last)
 
 
-def _print(page: Path, json: bool, **subject: object) -> None:
+def _print(page: Path, *, as_json: bool, **subject: object) -> None:
     """Print the page's path; as JSON, with its session or range."""
-    if json:
+    if as_json:
         print_json({"report": page} | subject)
     else:
         typer.echo(page)

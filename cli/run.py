@@ -114,7 +114,7 @@ def run(
     """
     configure_logging(log_level)
     simulated = simulate or bars is not None or date is not None
-    _refuse_contradictions(live, simulated, bars, source, fill_model)
+    _refuse_contradictions(bars, source, fill_model, live=live, simulated=simulated)
     with StopSignals(STOPPING, LEFT_SIMULATED if simulated else LEFT) as stop:
         from coordinator.bootstrap import RunOptions
 
@@ -142,7 +142,12 @@ def run(
 
 
 def _refuse_contradictions(
-    live: bool, simulated: bool, bars: Path | None, source: str | None, fill_model: str | None
+    bars: Path | None,
+    source: str | None,
+    fill_model: str | None,
+    *,
+    live: bool,
+    simulated: bool,
 ) -> None:
     """Raise OperatorError for options that contradict each other."""
     from coordinator.errors import OperatorError

@@ -65,7 +65,7 @@ class Account:
         opens = held * ticket.side.sign >= 0 and not (
             held == 0 and ticket.side is Side.SELL and ticket.is_crypto
         )
-        check_intent(ticket, opens)
+        check_intent(ticket, opens=opens)
         if not opens:
             check_available(ticket, price, held, resting)
             return opens, price

@@ -46,7 +46,7 @@ def _generated(options: SimulatorOptions, today: date) -> Opening:
         wanted = calendar.first_on_or_after(today).date
     feed = GeneratedFeed(options.seed, calendar, options.quiet)
     has_stocks = calendar.on(wanted) is not None
-    return Opening(feed, calendar, options.start or _first_moment(wanted, has_stocks))
+    return Opening(feed, calendar, options.start or _first_moment(wanted, has_stocks=has_stocks))
 
 
 def _recorded(bars: Path, options: SimulatorOptions) -> Opening:
@@ -58,10 +58,10 @@ def _recorded(bars: Path, options: SimulatorOptions) -> Opening:
         raise FeedError(f"{bars}: has no bars on {wanted}; it has bars on {_ranges(everything)}")
     calendar = Calendar(everything[0], everything[-1])
     has_stocks = wanted in stocks and calendar.on(wanted) is not None
-    return Opening(feed, calendar, options.start or _first_moment(wanted, has_stocks))
+    return Opening(feed, calendar, options.start or _first_moment(wanted, has_stocks=has_stocks))
 
 
-def _first_moment(day: date, has_stocks: bool) -> datetime:
+def _first_moment(day: date, *, has_stocks: bool) -> datetime:
     return before_the_open(day) if has_stocks else midnight(day)
 
 

@@ -86,7 +86,10 @@ async def get_clock(request: Request) -> Response:
     calendar = exchange.calendar
     return JSONResponse(
         clock_json(
-            now, calendar.at(now) is not None, calendar.next_open(now), calendar.next_close(now)
+            now,
+            calendar.next_open(now),
+            calendar.next_close(now),
+            is_open=calendar.at(now) is not None,
         )
     )
 

@@ -230,7 +230,7 @@ def _short_of(
     )
 
 
-def check_intent(ticket: Ticket, opens: bool) -> None:
+def check_intent(ticket: Ticket, *, opens: bool) -> None:
     """Refuse an order that would do something else to the position than its client said."""
     inferred, specified = intent(ticket.side, opens=opens), ticket.position_intent
     if specified not in (None, inferred):

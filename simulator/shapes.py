@@ -249,7 +249,7 @@ def asset_json(asset: Asset) -> Json:
     return shape
 
 
-def clock_json(now: datetime, is_open: bool, opens: datetime, closes: datetime) -> Json:
+def clock_json(now: datetime, opens: datetime, closes: datetime, *, is_open: bool) -> Json:
     """The clock, in New York time as Alpaca writes it."""
     return {
         "timestamp": now.astimezone(NEW_YORK).isoformat(),

@@ -177,7 +177,7 @@ def _reconcile_account(
     if not isinstance(side, str):
         key = [account, mode, since]
         ended = all(s["ended"] for s in sessions)
-        found += _against_broker(store, side, key, ended, names, unloaded)
+        found += _against_broker(store, side, key, names, unloaded, ended=ended)
     judged = JOURNAL_ALONE if isinstance(side, str) else KINDS
     found = [difference for difference in found if difference.session_id in names]
     _write(store, names, judged, found, at)
@@ -217,9 +217,10 @@ def _against_broker(
     store: Store,
     side: BrokerSide,
     key: Sequence[Any],
-    ended: bool,
     sessions: Sequence[str],
     unloaded: UnloadedSessions,
+    *,
+    ended: bool,
 ) -> list[_Difference]:
     orders = {row["id"]: row for row in store.rows(_ORDERS, key)}
     here = {name: order for name, order in orders.items() if not unloaded.may_move(order)}

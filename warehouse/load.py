@@ -129,7 +129,7 @@ def load_session(store: Store, source: SessionSource, *, restates: bool = True) 
         content = content_hash(connection, judged.frames)
         restated = restates and before is not None and before.content_hash != content
         record = LoadRecord(source.session_id, mark, status.value, content, counts)
-        write_record(connection, record, restated, utc_now())
+        write_record(connection, record, utc_now(), restated=restated)
     message = _message(record, judged.rejections, before if restated else None)
     if refused:
         from_bars = _value(_row(rows["sessions"], 1), "mode") == "backtest"

@@ -46,11 +46,11 @@ def _text(name: str, *words: str, required: bool = True) -> Column:
     return Column(name, Kind.TEXT, required, tuple(words))
 
 
-def _money(name: str, required: bool = True, **limits: Any) -> Column:
+def _money(name: str, *, required: bool = True, **limits: Any) -> Column:
     return Column(name, Kind.MONEY, required, **limits)
 
 
-def _time(name: str, required: bool = True) -> Column:
+def _time(name: str, *, required: bool = True) -> Column:
     return Column(name, Kind.TIME, required)
 
 

@@ -228,12 +228,14 @@ def _connect(
     folder = Path(location).absolute().parent if is_file(location) else None
     with Turn(folder, to_write=not read_only) as turn:
         while True:
-            connection, holder = _try(location, read_only) if turn.came() else (None, _A_WRITER)
+            connection, holder = (
+                _try(location, read_only=read_only) if turn.came() else (None, _A_WRITER)
+            )
             if connection is not None:
                 return connection
             turn.missed()
             if time.monotonic() >= deadline:
-                raise _locked(location, holder, deadline_s, read_only)
+                raise _locked(location, holder, deadline_s, read_only=read_only)
             if not announced:
                 on_wait(
                     f"The warehouse {location} is in use by {holder}; "
@@ -243,7 +245,7 @@ def _connect(
             time.sleep(_POLL_S)
 
 
-def _try(location: str, read_only: bool) -> tuple[duckdb.DuckDBPyConnection | None, str]:
+def _try(location: str, *, read_only: bool) -> tuple[duckdb.DuckDBPyConnection | None, str]:
     """The connection, or None and the name of the file's holder."""
     try:
         ours = _CONFIG if read_only else _WRITING
@@ -279,7 +281,7 @@ def _holder(error: duckdb.Error) -> str | None:
     return None
 
 
-def _locked(location: str, holder: str, deadline_s: float, read_only: bool) -> WarehouseError:
+def _locked(location: str, holder: str, deadline_s: float, *, read_only: bool) -> WarehouseError:
     if read_only:
         return WarehouseLocked(
             f"The warehouse {location} was in use by {holder} for {deadline_s:g} s. A load holds "

@@ -174,7 +174,7 @@ def read_record(connection: duckdb.DuckDBPyConnection, session_id: str) -> LoadR
 
 
 def write_record(
-    connection: duckdb.DuckDBPyConnection, record: LoadRecord, restated: bool, at: datetime
+    connection: duckdb.DuckDBPyConnection, record: LoadRecord, at: datetime, *, restated: bool
 ) -> None:
     """Records the load, and counts it if it restated the session."""
     counts = json.dumps(record.row_counts)

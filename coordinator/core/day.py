@@ -62,7 +62,7 @@ class Day:
             self.entries += 1
             order.entry_day = self.date
 
-    def recount(self, order: Order, was_entry: bool) -> None:
+    def recount(self, order: Order, *, was_entry: bool) -> None:
         """Return an entry that ended unfilled to its limit; a late fill uses it again."""
         if self.date == order.entry_day:
             self.entries += order.is_entry - was_entry

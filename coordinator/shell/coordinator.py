@@ -150,8 +150,8 @@ class LiveSession:
         if self._inbox:
             return self._inbox.take()
         idle = self._queue.is_empty and not self.intake.awaits_rest
-        self._following.catch_up(idle)
-        self._journal.tidy(idle)
+        self._following.catch_up(at_rest=idle)
+        self._journal.tidy(at_rest=idle)
         if idle:
             self.engine.lanes.rest()
         timers = (

@@ -131,7 +131,7 @@ class Journal:
         changed, self._data_version = version != self._data_version, version
         return bool(changed)
 
-    def tidy(self, at_rest: bool = True) -> None:
+    def tidy(self, *, at_rest: bool = True) -> None:
         """Maintain SQLite's log if the session is `at_rest`, so that no commit has to."""
         if at_rest:
             self._log.tidy()

@@ -140,7 +140,7 @@ class Following:
         if bars:
             self._seen.append(bars)
 
-    def catch_up(self, at_rest: bool = True) -> None:
+    def catch_up(self, *, at_rest: bool = True) -> None:
         """Let the shadows play the kept bars, if the session is `at_rest`."""
         if at_rest and self._seen:
             seen, self._seen = self._seen, deque()

@@ -140,7 +140,7 @@ def test_times_are_read_in_every_usual_form(text: str, moment: datetime) -> None
 def test_times_are_written_as_alpaca_does() -> None:
     assert rfc3339(START) == "2021-02-22T19:15:00Z"
     assert rfc3339(START.replace(microsecond=5)) == "2021-02-22T19:15:00.000005Z"
-    clock = clock_json(START, True, START, START)
+    clock = clock_json(START, START, START, is_open=True)
     assert clock["timestamp"] == "2021-02-22T14:15:00-05:00"
 
 
