@@ -17,9 +17,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from coordinator.bootstrap import LiveView, SessionOutcome
-from coordinator.core.alerts import Alert, AlertKind
+from coordinator.core.alerts import Alert, AlertKind, differences_alert, standing_alerts
 from flows.board import Board, PrefectBoard, emit
-from flows.showing import percent_gone, state_sentence, strategy_rows, stream_sentence, troubles
+from flows.showing import percent_gone, state_sentence, strategy_rows, stream_sentence
 
 PROGRESS, LEAST_PROGRESS_S = timedelta(minutes=1), 5.0
 TABLE, LEAST_TABLE_S = timedelta(minutes=5), 15.0
@@ -127,7 +127,7 @@ async def shown(
     """Shows a session on a board and sends its alerts; at the end shows its last state."""
     outbox = Outbox()
     session.alarms.listen(outbox.put)
-    for alert in standing(session.view()):
+    for alert in standing_alerts(session.view()):
         outbox.put(alert)
     screen = Screen(session, board, monotonic)
     tasks = [
@@ -142,12 +142,6 @@ async def shown(
         await asyncio.gather(*tasks, return_exceptions=True)
         _send_due(session, outbox, send, float("inf"))
         await screen.show_last()
-
-
-def standing(view: LiveView) -> Iterator[Alert]:
-    """Alerts for halts from before the session, which an earlier process may not have sent."""
-    for trouble in troubles(view):
-        yield Alert(view.at, AlertKind.HALT, trouble, trouble)
 
 
 class Screen:
@@ -237,6 +231,5 @@ def refused_start(coordinator: str, reason: str, send: Emit) -> None:
 def differs_at_the_end(outcome: SessionOutcome, coordinator: str, send: Emit) -> None:
     """Sends a discrepancy if the session's last check of the account found differences."""
     if outcome.discrepancies:
-        reason = f"{outcome.discrepancies} differences at the end: see the day's report."
-        alert = Alert(datetime.now(UTC), AlertKind.DISCREPANCY, "account", reason)
+        alert = differences_alert(outcome.discrepancies, datetime.now(UTC))
         tell(alert, send, outcome.account or "unknown", coordinator, outcome.session_id or "")

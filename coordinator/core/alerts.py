@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import Enum
 
 from coordinator.core import records as r
+from coordinator.core.discrepancies import symbol_of
+from coordinator.core.live_view import LiveView
 
 LIVE, STOPPED = "live", "stopped"
 """The states of a stream that is connected and speaks, and of one that we closed ourselves."""
@@ -45,8 +47,7 @@ def alerts_of(records: Iterable[r.Record]) -> Iterator[Alert]:
     for record in records:
         match record:
             case r.EntriesStopped():
-                reason = f"{record.strategy} opens nothing more today: {record.reason}."
-                yield Alert(record.at, AlertKind.HALT, record.strategy, reason)
+                yield _stopped(record.at, record.strategy, record.reason)
             case r.Killed():
                 reason = f"Killed by {record.by}: everything is cancelled and sold."
                 yield Alert(record.at, AlertKind.HALT, "account", reason)
@@ -54,10 +55,36 @@ def alerts_of(records: Iterable[r.Record]) -> Iterator[Alert]:
                 about = record.symbol or "account"
                 yield Alert(record.at, AlertKind.DISCREPANCY, about, record.note)
                 if record.discrepancy_id:
-                    reason = f"Nothing is bought until {record.discrepancy_id} is over."
-                    yield Alert(record.at, AlertKind.HALT, about, reason)
+                    yield _frozen(record.at, about, record.discrepancy_id)
             case _:
                 pass
+
+
+def standing_alerts(view: LiveView) -> Iterator[Alert]:
+    """The alerts of what halts trading at a session's start: an earlier one may not have sent them.
+
+    They are those of the records that halted it, except that a kill is long carried out.
+    """
+    if view.killed:
+        reason = "The account is killed: nothing is bought until `multi-trader revive`."
+        yield Alert(view.at, AlertKind.HALT, "account", reason)
+    for name, note in view.frozen.items():
+        about = symbol_of(name) or "account"
+        yield Alert(view.at, AlertKind.DISCREPANCY, about, note)
+        yield _frozen(view.at, about, name)
+    for one in view.strategies:
+        if one.stopped:
+            yield _stopped(view.at, one.name, one.stopped)
+
+
+def _stopped(at: datetime, strategy: str, why: str) -> Alert:
+    reason = f"{strategy} opens nothing more today: {why}."
+    return Alert(at, AlertKind.HALT, strategy, reason)
+
+
+def _frozen(at: datetime, about: str, discrepancy_id: str) -> Alert:
+    reason = f"Nothing is bought until {discrepancy_id} is over."
+    return Alert(at, AlertKind.HALT, about, reason)
 
 
 def stream_alerts(
@@ -70,6 +97,13 @@ def stream_alerts(
             yield Alert(at, AlertKind.STREAM_LOST, name, f"The {name} stream is {state}.")
         elif was != LIVE and state == LIVE:
             yield Alert(at, AlertKind.STREAM_BACK, name, f"The {name} stream is live again.")
+
+
+def differences_alert(found: int, at: datetime) -> Alert:
+    """What the last look of a session at its account found, if it is anything."""
+    what = "1 difference" if found == 1 else f"{found} differences"
+    reason = f"{what} at the end: see the day's report."
+    return Alert(at, AlertKind.DISCREPANCY, "account", reason)
 
 
 @dataclass(frozen=True, slots=True)

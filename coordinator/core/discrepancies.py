@@ -73,6 +73,11 @@ def discrepancy_id(kind: DiscrepancyKind, symbol: str = "") -> str:
     return f"{kind.value}.{symbol}" if symbol else kind.value
 
 
+def symbol_of(discrepancy_id: str) -> str:
+    """The symbol of a difference with this id; '' if it is not on one."""
+    return discrepancy_id.partition(".")[2]
+
+
 def finding(
     now: datetime, kind: DiscrepancyKind, symbol: str, ours: Decimal, brokers: Decimal
 ) -> DiscrepancyFound:

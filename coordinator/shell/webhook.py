@@ -17,10 +17,18 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from coordinator.core.alerts import Alert, AlertKind, Notice, Ration
+from coordinator.core.alerts import (
+    Alert,
+    AlertKind,
+    Notice,
+    Ration,
+    differences_alert,
+    standing_alerts,
+)
+from coordinator.core.live_view import LiveView
 from coordinator.errors import OperatorError
 from coordinator.shell.alarms import Alarms
 from coordinator.shell.lease import LeaseHeld
@@ -39,7 +47,7 @@ class Watched(Protocol):
 
     alarms: Alarms
 
-    def view(self) -> Any:
+    def view(self) -> LiveView:
         """Its state now."""
 
 
@@ -87,22 +95,18 @@ class Alerts:
 
     @asynccontextmanager
     async def observe(self, live: Watched) -> AsyncIterator[None]:
-        """An observer of a session: posts its alerts, and a kill or freezes that hold already."""
+        """An observer of a session: posts its alerts, and those of halts that hold already."""
         view = live.view()
         self._about |= {"account": view.account, "session": view.session_id, "mode": view.mode}
         live.alarms.listen(self.put)
-        if view.killed:
-            reason = "The account is killed: nothing is bought until `multi-trader revive`."
-            self.put(Alert(view.at, AlertKind.HALT, "account", reason))
-        for note in view.frozen.values():
-            self.put(Alert(view.at, AlertKind.DISCREPANCY, "account", note))
+        for alert in standing_alerts(view):
+            self.put(alert)
         yield
 
     def differs(self, discrepancies: int) -> None:
         """Alert of this many differences that the last look at the account found, if any."""
         if discrepancies:
-            reason = f"{discrepancies} differences at the end: see the day's report."
-            self.put(Alert(self._now(), AlertKind.DISCREPANCY, "account", reason))
+            self.put(differences_alert(discrepancies, self._now()))
 
     def refused(self, why: str) -> None:
         """Alert that a session was not started."""

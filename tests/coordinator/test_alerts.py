@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from coordinator.core import records as r
-from coordinator.core.alerts import Alert, AlertKind, alerts_of, stream_alerts
+from coordinator.core.alerts import (
+    Alert,
+    AlertKind,
+    alerts_of,
+    differences_alert,
+    standing_alerts,
+    stream_alerts,
+)
+from coordinator.core.live_view import LiveView, StrategyView
 from coordinator.shell.alarms import Alarms
 from tests.coordinator.bench import OPEN, D
 
 STOPPED = r.EntriesStopped(OPEN, "A", "max_daily_loss")
 KILLED = r.Killed(OPEN, "operator")
 FREEZES = r.DiscrepancyFound(OPEN, "position", "SPY", "", D(1), D(2), "SPY: 1 against 2", "d1")
+VIEW = LiveView(
+    at=OPEN,
+    account="PA1",
+    session_id="s",
+    coordinator="bench",
+    mode="paper",
+    opens_at=OPEN,
+    closes_at=OPEN,
+    strategies=(),
+    streams={},
+    limits={},
+)
 TELLS = r.DiscrepancyFound(OPEN, "cash", "", "", D(1), D(2), "cash: 1 against 2")
 
 
@@ -63,6 +84,38 @@ def test_a_stream_that_stops_speaking_is_lost_until_it_speaks_again(
     before: Mapping[str, str], now: Mapping[str, str], kinds: list[AlertKind]
 ) -> None:
     assert [one.kind for one in stream_alerts(before, now, OPEN)] == kinds
+
+
+def test_what_halted_trading_before_a_session_is_told_in_the_words_of_its_records() -> None:
+    stopped = StrategyView("A", D(1), D(1), D(1), D(0), D(0), 0, {}, 0, stopped="max_daily_loss")
+    view = replace(
+        VIEW,
+        strategies=(stopped, replace(stopped, name="B", stopped="")),
+        killed=True,
+        frozen={"position.BTC/USD": "BTC/USD: 1 against 2", "cash": "cash: 1 against 2"},
+    )
+    found = list(standing_alerts(view))
+    assert [(one.kind.value, one.subject, one.reason) for one in found] == [
+        (
+            "halt",
+            "account",
+            "The account is killed: nothing is bought until `multi-trader revive`.",
+        ),
+        ("discrepancy", "BTC/USD", "BTC/USD: 1 against 2"),
+        ("halt", "BTC/USD", "Nothing is bought until position.BTC/USD is over."),
+        ("discrepancy", "account", "cash: 1 against 2"),
+        ("halt", "account", "Nothing is bought until cash is over."),
+        ("halt", "A", "A opens nothing more today: max_daily_loss."),
+    ]
+    assert {one.at for one in found} == {VIEW.at}
+    assert list(standing_alerts(VIEW)) == []
+
+
+@pytest.mark.parametrize(("found", "what"), [(1, "1 difference"), (2, "2 differences")])
+def test_differences_at_the_end_are_told_by_their_number(found: int, what: str) -> None:
+    told = differences_alert(found, OPEN)
+    assert (told.kind, told.subject) == (AlertKind.DISCREPANCY, "account")
+    assert told.reason == f"{what} at the end: see the day's report."
 
 
 def heard_by(alarms: Alarms) -> list[Alert]:

@@ -153,6 +153,25 @@ def test_an_alert_is_one_post_that_a_chat_shows() -> None:
         ]
 
 
+def test_a_kill_that_holds_when_a_session_begins_is_told(tmp_path: Path) -> None:
+    async def play(alerts: Alerts, desk: Desk) -> None:
+        async with alerts.observe(desk.live.clerk):
+            pass
+
+    with (
+        receiving() as there,
+        answering() as (broker, _),
+        alerting(lambda: there.url, "bench", lambda: OPEN) as alerts,
+    ):
+        desk = Desk(tmp_path / "PA1", broker)
+        desk.bench.books.halts.apply(r.Killed(OPEN, "operator"))
+        asyncio.run(play(alerts, desk))
+        there.until(1)
+    [body] = there.bodies
+    assert (body["kind"], body["subject"], body["account"]) == ("halt", "account", "PA1")
+    assert "multi-trader revive" in body["reason"]
+
+
 def test_a_sessions_own_news_is_told_with_its_account(tmp_path: Path) -> None:
     async def play(alerts: Alerts, desk: Desk) -> None:
         async with alerts.observe(desk.live.clerk):

@@ -20,7 +20,7 @@ from coordinator.core.risk import Limits
 from coordinator.shell.alarms import Alarms, Listener
 from flows import live
 from flows.board import slug
-from flows.live import Due, Outbox, refused_start, shown, standing
+from flows.live import Due, Outbox, refused_start, shown
 from flows.showing import one_line, percent_gone, plain, state_sentence, strategy_rows, troubles
 
 OPEN = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)
@@ -86,7 +86,6 @@ def test_what_is_wrong_stands_first() -> None:
     ]
     assert state_sentence(wrong).startswith("**⚠ KILLED")
     assert "No bars of QQQ." in state_sentence(wrong)
-    assert [one.kind for one in standing(wrong)] == [AlertKind.HALT] * 3
 
 
 def test_a_row_tells_a_strategys_money_and_how_much_of_its_limits_is_used() -> None:
@@ -294,6 +293,18 @@ def test_alerts_are_sent_with_the_sessions_names_and_the_last_ones_at_the_end() 
     asyncio.run(main())
     names = ("SIM0001", "stocks_only", "stocks_only.2026-03-17")
     assert sent == [("stream-lost", *names), ("stream-back", *names)]
+
+
+def test_a_kill_that_holds_when_a_session_begins_is_sent() -> None:
+    sent: list[Alert] = []
+
+    async def main() -> None:
+        session = FakeSession(replace(VIEW, killed=True))
+        async with shown(session, Recorder(), lambda news, *_: sent.append(news), look_s=0.001):
+            pass
+
+    asyncio.run(main())
+    assert [(one.kind, one.subject) for one in sent] == [(AlertKind.HALT, "account")]
 
 
 def test_prefect_that_takes_no_event_is_no_fault_of_the_sessions() -> None:
