@@ -21,7 +21,7 @@ from coordinator.shell.folders import private_folder
 from coordinator.shell.simulated_leases import forget_killed_runs, forget_run
 from coordinator.shell.wire import NEW_YORK
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("coordinator")
 
 LEAST_CASH = Decimal(100_000)
 FILL_MODEL = "spread"

@@ -26,7 +26,8 @@ _PLAIN_URL = re.compile(r"[A-Za-z]+://([A-Za-z0-9.-]+|\[::1\])(:[0-9]+)?(/[A-Za-
 """No user, no query, and no character that URL parsers could interpret as different hosts."""
 _NO_SPACE = re.compile(r"[!-~]+")
 _CONNECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]+:")
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+"""The names of this machine."""
 _SCHEMES = {"https": "http", "wss": "ws"}
 _PORTS = {"https": 443, "http": 80}
 _PLACES = ("MULTI_TRADER_HOME", "MULTI_TRADER_WAREHOUSE")
@@ -89,7 +90,7 @@ def one_host(url: str) -> str:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    host = "127.0.0.1" if host in _LOOPBACK else host
+    host = "127.0.0.1" if host in LOOPBACK else host
     return host if parts.port in (None, _PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
 
 
@@ -165,7 +166,7 @@ def webhook_url(environment: Mapping[str, str]) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         host = ""
-    is_safe = host and (parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK))
+    is_safe = host and (parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK))
     if not is_safe or "@" in parts.netloc or not _NO_SPACE.fullmatch(url):
         raise OperatorError(
             "MULTI_TRADER_WEBHOOK_URL is refused: alerts go over https, such as"
@@ -228,7 +229,7 @@ def has_keys(environment: Mapping[str, str], folder: Path | None = None) -> bool
 def _refuse_unarmed(trading_url: str, *, live: bool) -> None:
     """Refuse hosts other than the paper host and this machine to a run that is not live."""
     host = urlsplit(trading_url).hostname
-    if live or host in _LOOPBACK or host == urlsplit(PAPER_TRADING).hostname:
+    if live or host in LOOPBACK or host == urlsplit(PAPER_TRADING).hostname:
         return
     raise SafetyRefusal(
         f"APCA_API_BASE_URL={trading_url!r} is not Alpaca's paper host, and live trading is not"
@@ -246,7 +247,7 @@ def _allowed(known: Mapping[str, str], name: str, default: str, scheme: str) -> 
         raise OperatorError(f"{name} is not a URL: {url!r}") from None
     plain = _PLAIN_URL.fullmatch(url) is not None
     at_alpaca = host.endswith(ALPACA) and parts.scheme == scheme
-    here = host in _LOOPBACK and parts.scheme in (scheme, _SCHEMES[scheme])
+    here = host in LOOPBACK and parts.scheme in (scheme, _SCHEMES[scheme])
     if plain and (at_alpaca or here):
         return url
     raise OperatorError(

@@ -93,7 +93,7 @@ class OrderDesk:
         if order.phase is not Phase.DONE:  # repeated on each bar, since a request can be lost
             self.blotter.command(m.CancelOrder(order.client_order_id, order.broker_order_id))
 
-    def cancel(self, strategy: str, now: datetime) -> None:
+    def withdraw_buys(self, strategy: str, now: datetime) -> None:
         """End a strategy's open buys, and sell what they filled."""
         for order in list(self.books.orders.open_of(strategy)):
             if order.side is Side.BUY:

@@ -44,7 +44,7 @@ class Liquidation:
         to_flatten = self._to_flatten()
         self._sell_given_up(now)
         for strategy in to_flatten:
-            self.desk.cancel(strategy, now)
+            self.desk.withdraw_buys(strategy, now)
             busy = {order.symbol for order in self.books.orders.open_of(strategy)}
             for symbol, position in list(self.books.ledger[strategy].positions.items()):
                 if symbol not in busy:

@@ -243,13 +243,11 @@ class Orders:
             self._by_broker_id[order.broker_order_id] = order
         self._index(order)
 
-    def move(self, order: Order, status: OrderStatus, successor: str = "") -> bool:
-        """Move an order to `status` if the table allows it; returns whether it did."""
-        if not may_move(order.status, status):
-            return False
-        order.status, order.successor = status, successor
-        self._index(order)
-        return True
+    def move(self, order: Order, status: OrderStatus, successor: str = "") -> None:
+        """Move an order to `status` if the table allows it."""
+        if may_move(order.status, status):
+            order.status, order.successor = status, successor
+            self._index(order)
 
     def forget_successor(self, order: Order) -> None:
         """Note that the order that replaced this one has been adopted."""

@@ -25,7 +25,7 @@ from alpaca.trading.client import TradingClient
 from requests.adapters import HTTPAdapter
 
 from coordinator.errors import BrokerRejected, BrokerUnavailable
-from coordinator.settings import Settings
+from coordinator.settings import LOOPBACK, Settings
 from coordinator.shell.fields import words
 from coordinator.shell.rest import Api
 
@@ -42,7 +42,6 @@ NOT_ALPACAS = (
     " APCA_API_BASE_URL and APCA_API_DATA_URL"
 )
 """What to do about an answer that is none of Alpaca's."""
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 TIMEOUT_S = 10.0
 PAGES_S = 60.0
 """Of market data one page is a megabyte, and a slow line takes its time."""

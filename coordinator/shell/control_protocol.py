@@ -7,7 +7,6 @@ elsewhere; the address file says which.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from coordinator.core.explanation import Explanation
 from coordinator.core.live_view import LiveView
 from coordinator.core.values import NAME_PATTERN, SYMBOL_PATTERN
-from coordinator.shell.folders import private_folder
+from coordinator.shell.folders import file_name, private_folder
 from coordinator.shell.recent import Event
 
 FOLDER = "control"
@@ -106,7 +105,7 @@ def complaint(error: ValidationError) -> str:
 
 def address_file(account: Path, coordinator: str) -> Path:
     """The address file of a coordinator; `account` is the account's state folder."""
-    return account / FOLDER / f"{_digest(coordinator)}.json"
+    return account / FOLDER / f"{file_name(coordinator)}.json"
 
 
 def socket_path(file: Path, environment: Mapping[str, str]) -> Path:
@@ -114,7 +113,7 @@ def socket_path(file: Path, environment: Mapping[str, str]) -> Path:
     beside = file.with_suffix(".sock")
     if _fits(beside):
         return beside
-    return _runtime_folder(environment) / f"{_digest(str(file.resolve()))}.sock"
+    return _runtime_folder(environment) / f"{file_name(str(file.resolve()))}.sock"
 
 
 def guarded(folder: Path) -> Path:
@@ -143,14 +142,10 @@ def addresses(account: Path) -> Iterator[Address]:
 def _runtime_folder(environment: Mapping[str, str]) -> Path:
     given = environment.get("XDG_RUNTIME_DIR", "")
     folder = Path(given) / "multi-trader"
-    if given and Path(given).is_dir() and _fits(folder / f"{_digest('')}.sock"):
+    if given and Path(given).is_dir() and _fits(folder / f"{file_name('')}.sock"):
         return folder
     return Path.home() / ".multi-trader" / "run"
 
 
 def _fits(path: Path) -> bool:
     return len(os.fsencode(path.absolute())) <= LONGEST_PATH
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 JOURNAL = "journal.db"
@@ -14,3 +15,8 @@ def private_folder(path: Path) -> Path:
         private_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
     return path
+
+
+def file_name(text: str) -> str:
+    """A name of 16 hex digits for a text that may be too long, or have signs that no file may."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

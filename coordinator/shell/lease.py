@@ -8,7 +8,6 @@ cannot trade one account twice.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import re
 import resource
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from coordinator.errors import OperatorError, SafetyRefusal
-from coordinator.shell.folders import private_folder
+from coordinator.shell.folders import file_name, private_folder
 
 LEASES = Path(".multi-trader") / "leases"
 MOST_FILES = 10_240
@@ -80,7 +79,7 @@ class Leases:
         """
         try:
             self._take(
-                f"{name_of_account(account, host)}..{_digest(name)}",
+                f"{name_of_account(account, host)}..{file_name(name)}",
                 f"runs as {name} on account {account}",
             )
         except LeaseHeld as held:
@@ -164,13 +163,9 @@ def is_running(account: str, folder: Path | None = None) -> bool:
 def runs_as(account: str, name: str, folder: Path | None = None) -> bool:
     """Whether some process trades the account as the coordinator `name` now, at whatever broker."""
     leases = leases_folder(folder)
-    ends = f"{account}..{_digest(name)}.lock"
+    ends = f"{account}..{file_name(name)}.lock"
     found = [*leases.glob(f"account-{ends}"), *leases.glob(f"account-*-{ends}")]
     return any(map(is_held, found))
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def is_held(path: Path) -> bool:
@@ -189,7 +184,7 @@ def is_held(path: Path) -> bool:
 
 def name_of_key(host: str, key_id: str) -> str:
     """The prefix of file names about a key at a host; the key cannot be read from it."""
-    return "key-" + hashlib.sha256(f"{host}\n{key_id}".encode()).hexdigest()[:16]
+    return "key-" + file_name(f"{host}\n{key_id}")
 
 
 def name_of_account(account: str, host: str) -> str:

@@ -7,7 +7,6 @@ contain them; their failures are logged, and stop only them.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from coordinator.core.live_view import StrategyView
 from coordinator.core.reload import Reload
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import SHADOW_ACCOUNT, Bar
+from coordinator.shell.folders import file_name
 
 MODE = "shadow"
 """The mode of their sessions, beside paper, live, simulated and backtest."""
@@ -46,8 +46,7 @@ def shadowed(session_id: str) -> str:
 
 def shadow_journal(account: Path, coordinator: str) -> Path:
     """The journal of a coordinator's shadows, in the account's state folder."""
-    name = hashlib.sha256(coordinator.encode()).hexdigest()[:16]
-    return account / FOLDER / f"{name}.db"
+    return account / FOLDER / f"{file_name(coordinator)}.db"
 
 
 def shadow_journals(home: Path) -> Iterator[Path]:
