@@ -42,7 +42,7 @@ AGREE_WAIT_S = 0.3
 FURTHER_BACK = 4
 """From this comparison on executions are requested back to the session's start, or to the account's
 first sight: one that the stream lost while REST was unavailable can be older than the last
-record."""
+record. From there on the broker is also asked which executions it has taken back meanwhile."""
 SIGHTS = 10
 """Reads of an account whose cash keeps moving, before the last one is taken."""
 KNOWN_FILLS = timedelta(days=1)
@@ -156,7 +156,7 @@ def _attempts(settling: Settling, since: datetime) -> Iterator[tuple[Looks, Dept
     for attempt in range(1, AGREE_TRIES):
         settling.sleep(AGREE_WAIT_S)
         if attempt == FURTHER_BACK and began is not None:
-            looks = Looks(settling.broker, books, began)
+            looks = Looks(settling.broker, books, began, doubtful=True)
         yield looks, Depth.ACCOUNT
 
 

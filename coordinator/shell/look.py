@@ -18,6 +18,7 @@ from coordinator.core.postings import FEE_DAYS
 from coordinator.core.sequences import strategy_of
 from coordinator.core.values import ZERO
 from coordinator.errors import BrokerRejected
+from coordinator.shell.amends import unheard
 from coordinator.shell.broker import Broker
 from coordinator.shell.fields import Malformed
 from coordinator.shell.watchdog import Depth
@@ -35,12 +36,19 @@ SUMS = DiscrepancyKind.POSITION, DiscrepancyKind.CASH
 
 
 class Looks:
-    """Takes looks at one account. `books` are read, never changed."""
+    """Takes looks at one account. `books` are read, never changed.
 
-    def __init__(self, broker: Broker, books: Books, since: datetime) -> None:
+    `doubtful` books differ from the account though all that is listed was booked: each look asks
+    what of theirs the broker has no longer.
+    """
+
+    def __init__(
+        self, broker: Broker, books: Books, since: datetime, *, doubtful: bool = False
+    ) -> None:
         self._broker = broker
         self._books = books
         self._since = since
+        self._doubtful = doubtful
         self._owners: dict[str, m.OrderUpdate] = {}
         self._replaced: list[m.OrderUpdate] = []
         """Orders that the next answer reports because a human replaced them."""
@@ -58,8 +66,12 @@ class Looks:
             cash, number = account.cash, account.number
             positions = {held.symbol: held.qty for held in self._broker.positions()}
         open_orders = self._broker.open_orders()
-        since = self._executions_since(depth) - OVERLAP
-        fills = [u for fill in self._broker.fills(since) if (u := self._unbooked(fill, now))]
+        doubtful = self._differs(depth)
+        since = self._executions_since(doubtful) - OVERLAP
+        listed = self._broker.fills(since)
+        fills = [u for fill in listed if (u := self._unbooked(fill, now))]
+        if doubtful or self._doubtful:
+            fills += unheard(self._broker, self._books, listed, since, now)
         activities = self._activities(now) if depth is Depth.ACTIVITIES else ()
         self._since = now
         updates = (*open_orders, *self._replaced, *fills)
@@ -74,15 +86,18 @@ class Looks:
             account=number,
         )
 
-    def _executions_since(self, depth: Depth) -> datetime:
-        """The time of the last look; a deep look goes back to the session's opening while a
-        difference is unexplained."""
-        books = self._books
-        found = list(books.frozen.values())  # at once: the loop may add to them meanwhile
+    def _differs(self, depth: Depth) -> bool:
+        """Whether the look is a deep one, and a difference is unexplained."""
+        found = list(self._books.frozen.values())  # at once: the loop may add to them meanwhile
         differs = any(discrepancy.is_of(*SUMS) for discrepancy in found)
-        if depth is not Depth.ACTIVITIES or not differs or books.session is None:
+        return depth is Depth.ACTIVITIES and differs
+
+    def _executions_since(self, doubtful: bool) -> datetime:
+        """The time of the last look, or the session's opening if the books are in doubt."""
+        opened = self._books.session
+        if not doubtful or opened is None:
             return self._since
-        return min(self._since, books.session.at)
+        return min(self._since, opened.at)
 
     def _unbooked(self, fill: Fill, now: datetime) -> m.OrderUpdate | None:
         """The report of an execution, under its order's own id; None if it is in the books."""

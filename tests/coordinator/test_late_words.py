@@ -407,8 +407,8 @@ def test_a_second_correction_that_nobody_was_told_of_is_no_further_execution(
     play.later(300)
     play.rest.relisted[third.number] = play.now + timedelta(seconds=dated_s), D(180)
     play.look(10, 100.0)
-    assert play.x.books.ledger["A"].positions["SPY"].qty == D(180)
-    assert [name for name in play.x.books.frozen] == ["cash"], "nobody knows what it is"
+    assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
+    assert play.x.books.ledger["A"].cash == D(20_000) - 180 * D(98)
 
 
 @pytest.mark.parametrize("gone_at", [0, 1], ids=["of the first", "of the last"])
@@ -425,8 +425,59 @@ def test_a_correction_that_nobody_was_told_of_is_no_further_execution_after_a_bu
     right = play.truth.correct(kept, 99 * NANO, kept.at)
     play.rest.relisted[right.number] = play.later(60), D(kept.cum).scaleb(-9)
     play.look(10, 100.0)
-    assert play.x.books.ledger["A"].positions["SPY"].qty == D(150)
-    assert [name for name in play.x.books.frozen] == ["cash"], "nobody knows what it is"
+    assert play.held() == {"A": D(150), UNASSIGNED: D(10)}
+    assert play.x.books.ledger["A"].cash == D(20_000) - 150 * D(99)
+
+
+@pytest.mark.parametrize("overnight", [False, True], ids=["while it trades", "at its next start"])
+@pytest.mark.parametrize("instead", [None, 99], ids=["taken back", "corrected"])
+def test_an_execution_that_was_amended_while_nobody_heard_of_it_is_its_strategys(
+    play: Play, instead: int | None, *, overnight: bool
+) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    play.executed(ticket, 80, play.x)
+    wrong = play.executed(ticket, 100, play.x)
+    play.look()
+    if overnight:
+        play.x.stop()
+    play.later(300)
+    if instead is None:
+        play.truth.bust(wrong)
+    else:
+        play.truth.correct(wrong, instead * NANO, play.now)
+    if overnight:
+        play.later(timedelta(days=1).total_seconds())
+        play.next_session()
+    play.look(10, 100.0)
+    left = D(100) if instead else D(0)
+    assert play.held() == {"A": 80 + left, UNASSIGNED: D(10)}
+    assert play.x.books.ledger["A"].cash == D(20_000) - 80 * D(100) - left * 99
+
+
+def _drift(play: Play) -> None:
+    play.truth.cash -= NANO * NANO
+
+
+@pytest.mark.parametrize("lists", ["nothing yet", "less than is filled"])
+def test_what_rest_does_not_list_is_not_taken_back_while_the_broker_counts_it(
+    play: Play, lists: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    play.executed(ticket, 80, play.x)
+    play.executed(ticket, 100, play.x)
+    play.look()
+    play.later(300)
+    _drift(play)
+    if lists == "nothing yet":
+        play.rest.lag_s = 9999.0
+    else:
+        monkeypatch.setattr(play.rest, "fills", lambda _: [])
+        monkeypatch.setattr(play.rest, "executions", lambda *_: [])
+    play.look(10, 100.0)
+    assert play.x.books.ledger["A"].positions["SPY"].qty == D(180)
+    assert list(play.x.books.frozen) == ["cash"], "nobody knows what it is"
 
 
 def test_a_correction_that_rest_places_where_it_stood_before_a_bust_is_booked_once(
