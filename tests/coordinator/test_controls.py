@@ -295,6 +295,7 @@ def test_nothing_is_bought_once_the_session_has_ended(late_s: float, reasons: li
 
 
 # the account has 5,000 dollars, because a human has spent the rest
+@pytest.mark.parametrize("crossing", [False, True])
 @pytest.mark.parametrize(
     ("a", "b", "reasons"),
     [
@@ -305,11 +306,11 @@ def test_nothing_is_bought_once_the_session_has_ended(late_s: float, reasons: li
     ],
 )
 def test_no_more_is_bought_than_the_account_has_free_of_open_orders(
-    a: str, b: str, reasons: list[str]
+    a: str, b: str, reasons: list[str], crossing: bool
 ) -> None:
     for minutes in (1, 0):  # in one minute, and in the next one
         specs = [wants(b)] if a == "0" else [wants(a, name="A", at=minutes), wants(b)]
-        bench = Bench(*specs, cash="20000")
+        bench = Bench(*specs, cash="20000", crossing=crossing)
         bench.handle(stranger("by-hand", "TLT", Side.BUY, "150", "100", bench.now))
         assert bench.books.ledger.net_cash() == D(5000)
         if not minutes:

@@ -125,6 +125,14 @@ def test_a_buy_uses_up_an_entry_while_it_may_fill_and_once_it_has() -> None:
     assert not order(Side.SELL).is_entry
 
 
+def test_a_fill_that_no_report_announced_counts_as_reported() -> None:
+    one = order()
+    orders = taken(one)
+    orders.move(one, S.CANCELED)
+    orders.fill(one, posting(4, 4))
+    assert (one.reported_qty, one.is_entry, one.misses_fills) == (D(4), True, False)
+
+
 def test_one_id_is_one_order() -> None:
     orders = taken(order())
     with pytest.raises(AssertionError, match=r"A\.2026-03-17\.1"):
