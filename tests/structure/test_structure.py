@@ -30,6 +30,14 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "coordinator.core": ("coordinator.errors",),
     "coordinator.strategies": ("coordinator.core", "coordinator.errors"),
     "coordinator.config": ("coordinator.core", "coordinator.errors", "coordinator.strategies"),
+    "coordinator.shell": (
+        *("coordinator.core", "coordinator.errors", "coordinator.settings"),
+        "coordinator.strategies.folder",  # which tells where in a user's file an error arose
+    ),
+    "coordinator.commands": (
+        *("coordinator.core", "coordinator.errors", "coordinator.settings", "coordinator.config"),
+        *("coordinator.shell", "coordinator.strategies"),
+    ),
     "coordinator": (),
     "coordinator.bootstrap": ("coordinator", "simulator"),
     "coordinator.embedded": ("coordinator", "simulator"),
