@@ -21,7 +21,7 @@ from coordinator.core.orders import Order, Orders
 from coordinator.core.postings import Postings
 from coordinator.core.restoring import begin_session
 from coordinator.core.sequences import pass_over
-from coordinator.core.takeover import hand_over
+from coordinator.core.takeover import hand_over, note_closes
 from coordinator.core.values import UNASSIGNED, Bar, exactly
 
 FUNDING = "funding"
@@ -151,6 +151,8 @@ class Books:
                 pass_over(self.sequences, record.client_order_id)
             case r.SessionOpened():
                 hand_over(self, record)
+            case r.SessionEnded():
+                note_closes(self, self.neighbours.run_in(record.session_id))
             case _:
                 pass
         self.last_at = last_at

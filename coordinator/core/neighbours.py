@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.day import Day
@@ -25,6 +26,14 @@ def joining(opened: r.SessionOpened, before: r.SessionOpened | None) -> set[str]
     return names - {UNASSIGNED}
 
 
+@dataclass(frozen=True, slots=True)
+class Close:
+    """How much of a ticker a strategy held as its session was over, and the last price, dollars."""
+
+    qty: Decimal
+    mark: Decimal
+
+
 @dataclass(slots=True)
 class Neighbours:
     """The other coordinators' strategies and orders."""
@@ -37,6 +46,10 @@ class Neighbours:
     """The last prices that they have seen."""
     days: dict[str, Day] = field(default_factory=dict)
     """Their strategies' days: the baselines, and what is used up of daily limits."""
+    closes: dict[str, dict[str, Close]] = field(default_factory=dict)
+    """By strategy and ticker, of the strategies whose session is over."""
+    runs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The coordinator that ran each strategy last, and its session."""
     _opened: dict[str, r.SessionOpened] = field(default_factory=dict)
     """The last opening of each of them, by its name."""
 
@@ -75,8 +88,25 @@ class Neighbours:
             case r.DayRolled() | r.EntriesStopped():
                 if day := self.days.get(record.strategy):
                     day.apply(record)
+            case r.SessionResumed():
+                for name in self.run_in(record.session_id):
+                    self.closes.pop(name, None)
             case _:
                 pass
+
+    def run_in(self, session_id: str) -> list[str]:
+        """The strategies that this session was the last to run."""
+        return [name for name, (_, ran_in) in self.runs.items() if ran_in == session_id]
+
+    def session_of(self, coordinator: str) -> str:
+        """The session that one of them opened last; '' if none."""
+        opened = self._opened.get(coordinator)
+        return opened.session_id if opened else ""
+
+    def run(self, strategy: str, opened: r.SessionOpened) -> None:
+        """One of them runs a strategy from this opening on."""
+        self.runs[strategy] = opened.coordinator, opened.session_id
+        self.closes.pop(strategy, None)
 
     def open(self, opened: r.SessionOpened, looked_at: datetime) -> set[str]:
         """Take in that one of them opens a session; returns the strategies that it runs now.
@@ -91,6 +121,12 @@ class Neighbours:
         self._opened[opened.coordinator] = opened
         self.strategies |= names
         return names
+
+    def give_day(self, strategy: str) -> Day | None:
+        """Give the day of a strategy to the coordinator of the books, if one of them had it."""
+        self.runs.pop(strategy, None)
+        self.closes.pop(strategy, None)
+        return self.days.pop(strategy, None)
 
     def give(self, strategies: Collection[str], ids: Collection[str]) -> list[Order]:
         """Give the orders of these strategies, or of these ids, to the coordinator of the books."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coordinator.core import records as r
-from coordinator.core.day import Day
 from coordinator.core.discrepancies import DiscrepancyKind
 from coordinator.core.lane import FAULT
 from coordinator.core.ledger import SubAccount
 from coordinator.core.order_records import remembered
-from coordinator.core.takeover import take_over_orders
+from coordinator.core.takeover import begun_day, take_over_orders
 from coordinator.core.values import ZERO
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def _restore(books: Books, opening: r.Opening) -> None:
 def _begin_day(books: Books, opened: r.SessionOpened, opening: r.Opening) -> None:
     account = books.ledger[opening.strategy]
     account.realized = account.fees = ZERO
-    day = Day.begun(opened, opening, books.day_of(opening.strategy))
-    if books.neighbours.days.pop(opening.strategy, None) and day.stopped.startswith(FAULT):
+    day = begun_day(books, opened, opening)
+    if books.neighbours.give_day(opening.strategy) and day.stopped.startswith(FAULT):
         day.stopped = ""  # who takes it over has loaded its code anew
     books.days[opening.strategy] = day

@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from coordinator.core import records as r
 from coordinator.core.day import Day
+from coordinator.core.neighbours import Close
 from coordinator.core.orders import Order
+from coordinator.core.values import ZERO
 
 if TYPE_CHECKING:
     from coordinator.core.books import Books
@@ -45,13 +49,52 @@ def take_over_marks(books: Books, strategies: Iterable[str]) -> None:
 
 def hand_over(books: Books, opened: r.SessionOpened) -> None:
     """Leave to another coordinator the strategies that it runs from this opening on."""
+    before = books.neighbours.session_of(opened.coordinator)
+    if before != opened.session_id:
+        note_closes(books, books.neighbours.run_in(before))  # it may have died
     looked_at = books.session.at if books.session else opened.at
     names = books.neighbours.open(opened, looked_at)
     for opening in opened.openings:
         if (name := opening.strategy) in names:
-            day = Day.begun(opened, opening, books.day_of(name))
+            day = begun_day(books, opened, opening)
             books.days.pop(name, None)
             books.neighbours.days[name] = day
+            books.neighbours.run(name, opened)
+
+
+def note_closes(books: Books, strategies: Collection[str]) -> None:
+    """Note what strategies hold, and the last prices: the session that ran them is over."""
+    marks = books.neighbours.marks
+    for name in books.ledger.accounts.keys() & strategies:
+        held = books.ledger[name].positions
+        closes = {s: Close(position.qty, marks[s]) for s, position in held.items() if s in marks}
+        books.neighbours.closes.setdefault(name, closes)
+
+
+def begun_day(books: Books, opened: r.SessionOpened, opening: r.Opening) -> Day:
+    """The day with which a session opens a strategy's book.
+
+    One that another coordinator ran last begins with the equity that it ended with there.
+    """
+    before = books.day_of(opening.strategy)
+    day = Day.begun(opened, opening, before)
+    if before is not None and before.date != opened.session_date:
+        day.start_equity -= _revalued(books, opened, opening.strategy)
+    return day
+
+
+def _revalued(books: Books, opened: r.SessionOpened, strategy: str) -> Decimal:
+    """By how many dollars an opening values what a strategy brings above where it comes from."""
+    coordinator, _ = books.neighbours.runs.get(strategy, (opened.coordinator, ""))
+    if coordinator == opened.coordinator:
+        return ZERO
+    note_closes(books, [strategy])  # if it died, too
+    closes, account = books.neighbours.closes.get(strategy, {}), books.ledger[strategy]
+    held = account.positions.items()
+    kept = {s: p for s, p in held if s in closes and closes[s].qty == p.qty}
+    same = replace(account, positions=kept)
+    left = same.market_value({symbol: close.mark for symbol, close in closes.items()})
+    return same.market_value(opened.marks) - left
 
 
 def _held(books: Books, names: Iterable[str]) -> set[str]:

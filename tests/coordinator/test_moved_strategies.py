@@ -18,6 +18,7 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import UNASSIGNED
 from coordinator.readers import session_sources
+from coordinator.shell.agreement import Settling
 from coordinator.shell.journal import Journal
 from coordinator.shell.startup import replay
 from coordinator.shell.watchdog import Depth
@@ -330,6 +331,14 @@ def test_a_coordinator_that_takes_over_what_it_holds_already_begins_with_the_equ
     account: Account, tmp_path: Path
 ) -> None:
     bought_and_risen(account)
+    left = y_holds_the_coin(account)
+    books = taken_over(account)
+    assert books.days["B"].start_equity == left
+    every_session_loads(tmp_path)
+
+
+def y_holds_the_coin(account: Account) -> Decimal:
+    """Y buys what A has for its own B, at a higher price; B's equity then, dollars."""
     seat = account.start("Y", "B", {("B", COIN): 1})
     seat.take(minute_bars(account.now, {COIN: 120 * NANO}, [COIN]))
     (order,) = (c for c in seat.wire if isinstance(c, m.SubmitOrder))
@@ -339,9 +348,39 @@ def test_a_coordinator_that_takes_over_what_it_holds_already_begins_with_the_equ
     seat.take(told(ticket, account.now, deal.told("stream")))
     left = seat.books.ledger.equity("B")
     seat.stop()
+    return left
+
+
+def z_sees_another_price_after_x_has_ended(account: Account) -> None:
+    seat = account.start("X", "A", {})
+    assert seat._journal is not None
+    Settling(seat.books, seat._journal, account.rest, lambda _: None).end_unfinished(account.now)  # type: ignore[arg-type]
+    seat.stop()
+    seat = account.start("Z", "C", {})
+    seat.take(minute_bars(account.now, {COIN: 120 * NANO}, [COIN]))
+    seat.stop()
+
+
+@pytest.mark.parametrize("meanwhile", [y_holds_the_coin, z_sees_another_price_after_x_has_ended])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_a_strategy_gained_since_its_last_session_counts_in_the_day_of_who_takes_it_over(
+    account: Account, tmp_path: Path, meanwhile: Callable[[Account], object], restarts: bool
+) -> None:
+    left = bought_and_risen(account)
+    meanwhile(account)
     books = taken_over(account)
-    assert books.days["B"].start_equity == left
-    every_session_loads(tmp_path)
+    if restarts:
+        books = taken_over(account)
+    assert books.ledger.marks[COIN] == D(120)
+    assert books.day_pnl("A") == books.ledger.equity("A") - left == 10 * BOUGHT
+    (row,) = (
+        row
+        for source in session_sources(tmp_path)
+        if source.session_id == books.session.session_id  # type: ignore[union-attr]
+        for row in source.rows()["pnl_daily"]
+        if row["strategy"] == "A"
+    )
+    assert row["net_pnl"] == books.day_pnl("A")
 
 
 def test_what_was_split_before_another_coordinator_takes_it_over_is_worth_as_much_as_before(
