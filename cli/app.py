@@ -23,6 +23,7 @@ from cli.simulator import simulator
 from cli.sql import Question, sql
 from cli.status import status
 from cli.strategies import strategies
+from cli.stray import WithoutStrays
 from cli.top import top
 from cli.validate import validate
 
@@ -38,7 +39,7 @@ for command in (
     *(status, top, explain, pause, resume, flatten, reload, reconcile, kill, revive),
     *(import_account, end_of_day, sql, compare, report, export, simulator),
 ):
-    app.command(cls=Question if command is sql else None)(command)
+    app.command(cls=Question if command is sql else WithoutStrays)(command)
 
 
 def _show_version(wanted: bool) -> None:

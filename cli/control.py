@@ -35,7 +35,7 @@ def pause(
 
     \b
     Example:
-      multi-trader pause momentum_spy
+      multi-trader pause SPY_Adaptive
     """
     _control("pause", name, account, coordinator, json=json, log_level=log_level)
 
@@ -52,7 +52,7 @@ def resume(
 
     \b
     Example:
-      multi-trader resume momentum_spy
+      multi-trader resume SPY_Adaptive
     """
     _control("resume", name, account, coordinator, json=json, log_level=log_level)
 
@@ -74,7 +74,7 @@ def flatten(
 
     \b
     Example:
-      multi-trader flatten momentum_spy
+      multi-trader flatten SPY_Adaptive
     """
     _control(
         "flatten",

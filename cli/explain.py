@@ -39,7 +39,7 @@ def explain(
 
     \b
     Example:
-      multi-trader explain momentum_spy SPY
+      multi-trader explain SPY_Adaptive SPY
     """
     from coordinator.commands import running
     from coordinator.core.explanation import without_values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,9 @@ from cli.tables import print_json
 if TYPE_CHECKING:
     from coordinator.config import CoordinatorConfig
     from coordinator.errors import ConfigError
+
+_COIN = re.compile(r"([A-Z]{3,})(USD[CT]?)")
+"""A pair as other vendors write it; no stock's ticker has so many letters."""
 
 
 @plainly
@@ -45,16 +49,21 @@ def validate(
     if json:
         print_json(_counts(config, checked))
         _warn_of_refusals_by_run(checked)
+        _warn_of_tickers(checked)
         return
     cash = sum(strategy.initial_cash for strategy in checked.active)
+    all_of_them = (
+        f"{len(checked.strategies)} strateg{'y' if len(checked.strategies) == 1 else 'ies'}"
+    )
     tickers = "1 ticker" if len(checked.tickers) == 1 else f"{len(checked.tickers)} tickers"
     beside = f" ({len(checked.shadows)} as shadows)" if checked.shadows else ""
     typer.echo(
-        f"{config}: valid: {len(checked.enabled)} of {len(checked.strategies)} strategies "
+        f"{config}: valid: {len(checked.enabled)} of {all_of_them} "
         f"enabled{beside}, {tickers}, ${cash:,.2f} of initial cash, "
         f"mode {checked.mode.value}."
     )
     _warn_of_refusals_by_run(checked)
+    _warn_of_tickers(checked)
     if checked.swept:
         typer.echo(
             f"{len(checked.swept):,} of them are variants of a sweep, for `multi-trader backtest`"
@@ -72,6 +81,24 @@ def _warn_of_refusals_by_run(checked: CoordinatorConfig) -> None:
             refuse(checked)
         except OperatorError as error:
             typer.echo(f"but `multi-trader run` will refuse it: {error}", err=True)
+
+
+def _warn_of_tickers(checked: CoordinatorConfig) -> None:
+    """Warn of tickers of which otherwise the broker alone tells, and only at a start."""
+    from coordinator.core.values import is_crypto
+    from coordinator.settings import LEAST_PAIRS, LIMITED_FEED
+
+    traded = [one for one in checked.enabled if not one.sweep_of]
+    stocks = {ticker for one in traded for ticker in one.tickers if not is_crypto(ticker)}
+    for name, quote in sorted(found.groups() for found in map(_COIN.fullmatch, stocks) if found):
+        typer.echo(f"but {name}{quote} is a stock here; the coin is {name}/{quote}.", err=True)
+    if checked.feed.value == LIMITED_FEED and len(stocks) > LEAST_PAIRS:
+        typer.echo(
+            f"but Alpaca's free plan streams {LEAST_PAIRS} stocks, and these are {len(stocks)}:"
+            " without a plan that has more, `multi-trader run` stops at its start and says which"
+            ' strategies fit; with one, set "feed": "sip".',
+            err=True,
+        )
 
 
 def _problems(config: Path, error: ConfigError) -> dict[str, object]:

@@ -40,7 +40,7 @@ def broker_side(operator: Operator, account: str, mode: str, since: datetime) ->
     Fills and fees from before the account's books began are left out.
     """
     if mode in NO_BROKER:
-        return f"no broker stands behind a session of mode {mode}"
+        return f"a {mode} session has no broker's account"
     try:
         broker = Reach.of(operator, account, mode).broker
         fills, activities = broker.fills(since), broker.activities(since.date())

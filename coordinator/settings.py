@@ -33,6 +33,8 @@ _PORTS = {"https": 443, "http": 80}
 _PLACES = ("MULTI_TRADER_HOME", "MULTI_TRADER_WAREHOUSE")
 _VALUE = re.compile(r"""(?:"([^"]*)"|'([^']*)')(?:\s+#.*)?|(.*?)(?:\s+#.*)?""")
 """The value in a line of `.env`: with or without quotes, perhaps followed by a comment."""
+LIMITED_FEED, LEAST_PAIRS = "iex", 30
+"""The free feed, and how many pairs of channel and symbol it grants at least: bars come first."""
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 SIMULATED = "simulated"
 """The mode of runs against embedded simulators, also their key and secret."""

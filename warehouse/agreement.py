@@ -181,8 +181,10 @@ def _reconcile_account(
     judged = JOURNAL_ALONE if isinstance(side, str) else KINDS
     found = [difference for difference in found if difference.session_id in names]
     _write(store, names, judged, found, at)
-    reach = f"two-way only: {side}" if isinstance(side, str) else "journal, broker and warehouse"
-    message = f"Reconciled {account} ({reach}): {_count(len(found))} in {len(names)} session(s)."
+    alone = f"journal and warehouse alone: {side}"
+    reach = alone if isinstance(side, str) else "journal, broker and warehouse"
+    sessions_ = "1 session" if len(names) == 1 else f"{len(names)} sessions"
+    message = f"Reconciled {account} ({reach}): {_count(len(found))} in {sessions_}."
     return Agreement(account, names, not isinstance(side, str), len(found), message)
 
 

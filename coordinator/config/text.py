@@ -23,6 +23,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LARGEST_FILE = 1 << 26
 """Bytes of a document, which may also be a pipe or a device without an end."""
 _LONGEST_SHOWN = 60
+_PYTHONS = {"True": "true", "False": "false", "None": "null"}
 
 
 def read_file(path: Path) -> bytes:
@@ -57,12 +58,30 @@ def read_document(text: str | bytes, source: str) -> object:
         return json.loads(decoded, parse_float=Decimal, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise _unreadable(source, f"is not JSON: {error.msg} ({where}); correct it there") from None
+        repair = _repair(decoded, error.pos)
+        raise _unreadable(source, f"is not JSON: {error.msg} ({where}); {repair}") from None
     except RecursionError:
         raise _unreadable(source, "is nested too deeply for a configuration") from None
     except ValueError:
         # Python refuses to read an integer of more than 4,300 digits.
         raise _unreadable(source, "holds a number with thousands of digits") from None
+
+
+def _repair(text: str, at: int) -> str:
+    """What to do about the place where a text ceases to be JSON."""
+    before, after = text[:at].rstrip(), text[at:].lstrip()
+    if after[:1] == "," and after[1:].lstrip()[:1] in ("}", "]"):
+        before, after = before + ",", after[1:].lstrip()  # newer Pythons stop at the comma
+    if before.endswith(",") and after[:1] in ("}", "]"):
+        return f"remove the comma before the {after[0]}"
+    if after[:1] == "'":
+        return "write \" in place of '"
+    if after[:2] in ("//", "/*") or after[:1] == "#":
+        return "remove the comment, which JSON has none of"
+    for word, meant in _PYTHONS.items():
+        if after.startswith(word):
+            return f"write {meant} in place of {word}"
+    return "correct it there"
 
 
 def _decoded(text: bytes, source: str) -> str:

@@ -19,7 +19,7 @@ from alpaca.trading.stream import TradingStream
 
 from coordinator.core.values import is_crypto
 from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
-from coordinator.settings import Settings
+from coordinator.settings import LEAST_PAIRS, LIMITED_FEED, Settings
 from coordinator.shell.fields import Raw
 from coordinator.shell.frames import BarConsumer, Consumer, read_json, read_msgpack
 from coordinator.shell.garbage import shown
@@ -29,8 +29,6 @@ from coordinator.shell.subscription import Subscription, handler
 
 log = logging.getLogger("coordinator")
 SDK_LOGGERS = ("alpaca.data.live.websocket", "alpaca.trading.stream", "urllib3")
-LIMITED_FEED, LEAST_PAIRS = "iex", 30
-"""The free feed, and how many pairs of channel and symbol it grants at least: bars come first."""
 NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR = 402, 405, 406, 409
 DECISIVE = {401, NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR}
 """Errors that end a live stream's data; after any other, bars keep coming."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from coordinator.core.lane import StrategySpec
 from coordinator.core.values import is_crypto
-from coordinator.shell.streams import LEAST_PAIRS, LIMITED_FEED
+from coordinator.settings import LEAST_PAIRS, LIMITED_FEED
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,3 +100,45 @@ def test_a_pair_that_no_session_would_trade_is_told(command: Command, tmp_path: 
     assert said.err.startswith("but `multi-trader run` will refuse it: ETH/BTC: pairs are traded")
     as_json = command(["validate", "--config", str(path), "--json"])
     assert (json.loads(as_json.out)["valid"], as_json.err) == (True, said.err)
+
+
+def test_pairs_that_are_written_as_stocks_and_more_stocks_than_are_free_are_told(
+    command: Command, tmp_path: Path
+) -> None:
+    def told(feed: str, *tickers: str) -> str:
+        path = tmp_path / "many.json"
+        one = {"name": "A", "strategy_type": "rsi", "tickers": tickers}
+        path.write_text(json.dumps({"feed": feed, "strategies": [one]}))
+        said = command(["validate", "--config", str(path)])
+        assert (said.code, f"valid: 1 of 1 strategy enabled, {len(tickers)} " in said.out) == (
+            0,
+            True,
+        )
+        return said.err
+
+    many = [f"A{chr(65 + number // 26)}{chr(65 + number % 26)}" for number in range(31)]
+    assert "free plan streams 30 stocks, and these are 31" in told("iex", *many)
+    assert told("iex", *many[1:], "BTC/USD") == ""
+    assert told("sip", *many) == ""
+    assert told("iex", "SPY", "BTCUSD") == "but BTCUSD is a stock here; the coin is BTC/USD.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "repair"),
+    [
+        ('{"strategies": [{"name": "A",}]}', "remove the comma before the }"),
+        ('{"strategies": [\n  1,\n]}', "remove the comma before the ]"),
+        ("{'strategies': []}", "write \" in place of '"),
+        ('{\n  // mine\n  "strategies": []}', "(line 2, column 3); remove the comment"),
+        ('# mine\n{"strategies": []}', "remove the comment"),
+        ('{"strategies": [{"enabled": True}]}', "write true in place of True"),
+        ('{"strategies" []}', "correct it there"),
+    ],
+)
+def test_what_json_is_not_is_told_with_its_repair(
+    command: Command, tmp_path: Path, text: str, repair: str
+) -> None:
+    path = tmp_path / "odd.json"
+    path.write_text(text)
+    said = command(["validate", "--config", str(path)])
+    assert (said.code, repair in said.err) == (2, True), said.err

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
-from coordinator.settings import Settings
+from coordinator.settings import LEAST_PAIRS, Settings
 from coordinator.shell import wire
 from coordinator.shell.plain import PlainBars
 from coordinator.shell.streams import (
-    LEAST_PAIRS,
     Stream,
     StreamState,
     StreamWatch,

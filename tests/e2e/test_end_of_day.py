@@ -30,4 +30,4 @@ def test_a_session_at_the_simulator_reconciles_three_ways(tmp_path: Path) -> Non
         kinds = store.connection.execute("SELECT DISTINCT kind FROM discrepancies").fetchall()
         assert {kind for (kind,) in kinds} == {"journal", "fill"}
         (agreement,) = reconcile(store, sources, ask_broker({"MULTI_TRADER_HOME": str(tmp_path)}))
-        assert "two-way only: there are no keys" in agreement.message
+        assert "journal and warehouse alone: there are no keys" in agreement.message

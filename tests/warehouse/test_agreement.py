@@ -57,7 +57,7 @@ def test_a_day_on_which_all_three_agree_has_no_discrepancy(store: Store) -> None
     (agreement,) = reconcile(store, [loaded(store, day)], answers(listed(day)))
     assert (agreement.three_way, agreement.found) == (True, 0)
     assert agreement.message == (
-        "Reconciled PA1 (journal, broker and warehouse): no difference in 1 session(s)."
+        "Reconciled PA1 (journal, broker and warehouse): no difference in 1 session."
     )
     assert ask(store, SHOWN).rows == ()
 
@@ -110,7 +110,7 @@ def test_what_the_broker_tells_otherwise_is_a_row_until_it_agrees_again(
     amounts = tuple(None if x is None else d(str(x)) for x in row[3:5])
     assert found[:5] == (*row[:3], *amounts)
     assert str(found[5]).startswith(str(row[5]))
-    assert "1 difference in 1 session(s)" in agreement.message
+    assert "1 difference in 1 session" in agreement.message
 
     later = day.at + timedelta(days=1)
     reconcile(store, [source], answers(lists), now=lambda: later)  # it keeps its first time
@@ -125,7 +125,7 @@ def test_without_a_broker_it_is_two_way_and_says_why(store: Store) -> None:
     day = a_day()
     (agreement,) = reconcile(store, [loaded(store, day)], answers("there are no keys"))
     assert (agreement.three_way, agreement.found) == (False, 0)
-    assert "(two-way only: there are no keys)" in agreement.message
+    assert "(journal and warehouse alone: there are no keys)" in agreement.message
 
 
 def test_what_the_broker_told_before_stands_while_it_does_not_answer(store: Store) -> None:
