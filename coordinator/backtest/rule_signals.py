@@ -73,13 +73,24 @@ class _Stepped:
 
     def warm(self, history: Sequence[Bar]) -> None:
         """Feed the part of the history that the rule starts with."""
-        step = self.step
-        for bar in newest(history, self._spec.history_bars):
-            try:
+        step, bars = self.step, newest(history, self._spec.history_bars)
+        try:
+            for bar in bars:
                 step(bar)
-            except Exception as error:
-                self.stop(error, bar, -1)
-                return
+        except Exception as error:
+            self.stop(error, bar, -1)
+
+    def run(self, bars: Sequence[Bar]) -> None:
+        """Step the session's bars, where the rule trades this ticker only."""
+        step, found = self.step, list[Any]()
+        add = found.append
+        try:
+            for bar in bars:
+                add(step(bar))
+        except Exception as error:
+            self.stop(error, bar, len(found))
+        self.signals.signs = np.zeros(len(bars), np.int8)
+        self.signals.signs[: len(found)] = _signs(found)
 
     def stop(self, error: Exception, bar: Bar, at: int) -> None:
         """Give no further signals after an error at the place `at`."""
@@ -91,6 +102,11 @@ class _Stepped:
 
 def _no_signal(_bar: Bar) -> int:
     return 0
+
+
+def _signs(found: Sequence[Any]) -> Signs:
+    raw = np.array(found, float)
+    return (raw > 0).astype(np.int8) - (raw < 0)
 
 
 @exactly
@@ -105,9 +121,9 @@ def rule_signals(
             key = (spec.rule, ticker)
             if key in found:
                 continue
-            found[key] = RuleSignals()
-            if not _judge_whole(spec, reels[ticker], found[key]):
-                stepped.setdefault(spec.rule, {})[ticker] = _Stepped(spec, found[key])
+            signals = found[key] = RuleSignals()
+            if not _judge_whole(spec, reels[ticker], signals):
+                stepped.setdefault(spec.rule, {})[ticker] = _Stepped(spec, signals)
     if stepped:
         _step_all(stepped.values(), tickers_of(specs), reels)
     return found
@@ -136,14 +152,20 @@ def _step_all(
 ) -> None:
     """Warm up and step one rule after another; `tickers` gives the order of warming up."""
     place = {ticker: number for number, ticker in enumerate(tickers)}
-    bars = {ticker: reels[ticker].objects() for ticker in {*chain.from_iterable(stepped)}}
+    past, to_come = dict[str, Sequence[Bar]](), dict[str, Sequence[Bar]]()
+    for ticker in {*chain.from_iterable(stepped)}:
+        bars, begin = reels[ticker].objects(), len(reels[ticker].history)
+        past[ticker], to_come[ticker] = bars[:begin], bars[begin:]
     merged: dict[tuple[str, ...], _MergedBars] = {}
     for lanes in stepped:
         for ticker in sorted(lanes, key=place.__getitem__):
-            lanes[ticker].warm(bars[ticker][: len(reels[ticker].history)])
+            lanes[ticker].warm(past[ticker])
         names = tuple(sorted(lanes))
+        if len(names) == 1:
+            lanes[ticker].run(to_come[ticker])
+            continue
         if names not in merged:
-            own = [reels[name] for name in names], [bars[name] for name in names]
+            own = [reels[name] for name in names], [to_come[name] for name in names]
             merged[names] = _MergedBars(*own)
         merged[names].step([lanes[name] for name in names])
 
@@ -151,8 +173,7 @@ def _step_all(
 class _MergedBars:
     """The session's bars of some tickers, merged minute by minute."""
 
-    def __init__(self, reels: Sequence[Reel], bars: Sequence[Sequence[Bar]]) -> None:
-        to_come = [each[len(reel.history) :] for reel, each in zip(reels, bars, strict=True)]
+    def __init__(self, reels: Sequence[Reel], to_come: Sequence[Sequence[Bar]]) -> None:
         starts = np.concatenate([reel.bars.starts for reel in reels])
         self._order = np.argsort(starts, kind="stable")  # of equal minutes in order of the reels
         self._bars = list(map(list(chain.from_iterable(to_come)).__getitem__, self._order.tolist()))
@@ -172,8 +193,7 @@ class _MergedBars:
                 lanes[owner].stop(error, bar, self._owners[: len(found)].count(owner))
                 steps[owner] = _no_signal
                 add(0)
-        raw = np.array(found, float)
-        signs = np.empty(len(raw), np.int8)
-        signs[self._order] = (raw > 0).astype(np.int8) - (raw < 0)
+        signs = np.empty(len(found), np.int8)
+        signs[self._order] = _signs(found)
         for number, lane in enumerate(lanes):
             lane.signals.signs = signs[self._begins[number] : self._begins[number + 1]]

@@ -26,5 +26,6 @@ def few_gc_pauses(*, collect_first: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # else the young ones, which the block let pile up, are collected at once
         gc.set_threshold(*before)
         gc.unfreeze()
