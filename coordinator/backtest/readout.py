@@ -21,12 +21,11 @@ from coordinator.core.book_rows import (
     position_rows,
     session_row,
     strategy_row,
-    transfer_rows,
     unrealized,
 )
 from coordinator.core.books import FUNDING, Books
 from coordinator.core.order_rows import Row
-from coordinator.core.statement import CRYPTO_FEED
+from coordinator.core.record_rows import CRYPTO_FEED, transfer_rows
 from coordinator.core.values import MINUTE, exactly, is_crypto
 
 

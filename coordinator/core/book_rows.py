@@ -51,24 +51,6 @@ def strategy_row(opened: r.SessionOpened, opening: r.Opening) -> Row:
     }
 
 
-def transfer_rows(record: r.Transferred, number: int, *, begins: bool) -> list[Row]:
-    """Both sides of a transfer; only the giver's if it `begins` the receiver's book."""
-    sides = [(record.source, -record.amount), (record.target, record.amount)]
-    return [
-        {
-            "activity_id": f"transfer.{number}",
-            "strategy": strategy,
-            "kind": "transfer",
-            "symbol": None,
-            "qty": None,
-            "amount": amount,
-            "allocated_by": record.kind,
-            "booked_at": record.at,
-        }
-        for strategy, amount in (sides[:1] if begins else sides)
-    ]
-
-
 def position_rows(
     opened: r.SessionOpened, books: Books, name: str, marks: Mapping[str, Decimal]
 ) -> list[Row]:
