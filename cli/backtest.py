@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from coordinator.config import CoordinatorConfig
 
 STOPPING = "Stopping: the sessions that are over are kept. Press Ctrl-C again to leave at once."
+SPARE = ("Start equity", "Fees", "Fills", "Sharpe", "Drawdown")
+"""Columns that a narrow terminal leaves out, in this order."""
 LEFT = "Left at once. The sessions that were over are in the warehouse."
 
 ConfigFile = Annotated[
@@ -171,26 +174,54 @@ def _print(test: Backtest, tally: Tally, place: Path | str) -> None:
 
     if tally.summary:
         typer.echo(tally.summary)
-    print_table(
-        ("Strategy", "Start equity", "End equity", "Net P&L", "Return", "Fees", "Fills"),
-        [
-            (
-                one.strategy,
-                f"{one.start_equity:,.2f}",
-                f"{one.end_equity:,.2f}",
-                f"{one.net_pnl:z,.2f}",
-                f"{one.return_pct:+z.2%}",
-                f"{one.fees:,.2f}",
-                f"{one.fills:,}",
-            )
-            for one in tally.by_strategy.values()
-        ],
-        right=range(1, 7),
+    risks = _risks(test.account, place) if tally.sessions else {}
+    left_out = print_table(
+        ("Strategy", *SPARE[:1], "End equity", "Net P&L", "Return", *SPARE[1:]),
+        [*_rows(tally, risks)],
+        right=range(1, 9),
         title=f"{tally.sessions} of {test.sessions} sessions{_range(tally)}; fills: {test.model}.",
+        spare=SPARE,
     )
+    if left_out:
+        typer.echo(f"This terminal is too narrow for {', '.join(left_out)}; the report has all.")
     typer.echo(f"Account {test.account} in the warehouse {place}")
     if tally.sessions and place == warehouse_path():
         typer.echo(f"Look at it: multi-trader report --account {test.account}")
+
+
+def _rows(tally: Tally, risks: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, ...]]:
+    """A row for each strategy, and below several the sums of all."""
+    from coordinator.backtest.result import StrategyResult
+
+    results = [*tally.by_strategy.values()]
+    if len(results) > 1:
+        names = ("start_equity", "end_equity", "net_pnl", "fees", "fills")
+        sums = {name: sum(getattr(one, name) for one in results) for name in names}
+        results.append(StrategyResult(f"All {len(results)}", **sums))
+    for one in results:
+        sharpe, drawdown = risks.get(one.strategy, ("-", "-"))
+        yield (
+            one.strategy,
+            f"{one.start_equity:,.2f}",
+            f"{one.end_equity:,.2f}",
+            f"{one.net_pnl:z,.2f}",
+            f"{one.return_pct:+z.2%}",
+            f"{one.fees:,.2f}",
+            f"{one.fills:,}",
+            sharpe,
+            drawdown,
+        )
+
+
+def _risks(account: str, place: Path | str) -> dict[str, tuple[str, str]]:
+    """By strategy its Sharpe ratio and its largest drawdown, both from the ends of its days."""
+    from warehouse.queries import query
+
+    asked = "SELECT strategy, sharpe, max_drawdown FROM v_performance WHERE account = $1"
+    return {
+        strategy: ("-" if sharpe is None else f"{sharpe:z.2f}", f"{drawdown:z.2%}")
+        for strategy, sharpe, drawdown in query(place, asked, parameters=[account]).rows
+    }
 
 
 def _range(tally: Tally) -> str:

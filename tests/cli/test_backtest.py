@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -68,6 +69,31 @@ def test_sessions_go_into_the_warehouse_and_the_summary_and_pnl_are_told(
     assert modes == {("backtest", "closed")}
     assert len(rows(warehouse, "fills")) > 50
     assert rows(warehouse, "quarantine") == []
+
+
+def test_the_table_has_the_sums_of_all_and_each_strategys_risk(
+    command: Command, config: Path, bars: Path
+) -> None:
+    said = command(["backtest", "--config", str(config), "--bars", str(bars)])
+    lines = [line.split() for line in said.out.splitlines()]
+    of_strategies = "FROM v_performance WHERE strategy <> 'UNASSIGNED'"
+    found = tell(command, f"SELECT strategy, sharpe, max_drawdown {of_strategies}")
+    assert len(found) > 1
+    for one in found:
+        [line] = [line for line in lines if line[:1] == [one["strategy"]]]
+        assert line[-2:] == [f"{one['sharpe']:z.2f}", f"{one['max_drawdown']:z.2%}"]
+    [of_all] = [line for line in lines if line[:2] == ["All", str(len(found))]]
+    [sums] = tell(
+        command,
+        "SELECT sum(net_pnl)::DOUBLE AS net_pnl, sum(start_equity)::DOUBLE AS began"
+        f" {of_strategies}",
+    )
+    assert of_all[4:6] == [f"{sums['net_pnl']:,.2f}", f"{sums['net_pnl'] / sums['began']:+.2%}"]
+
+
+def tell(command: Command, query: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(command(["sql", "--json", query]).out)
+    return found
 
 
 @pytest.mark.parametrize(
