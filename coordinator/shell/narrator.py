@@ -16,7 +16,7 @@ from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.live_view import strategy_views
 from coordinator.core.orders import Order, OrderStatus
-from coordinator.core.values import UNASSIGNED, Side, exactly, is_crypto
+from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly, is_crypto
 from coordinator.shell.log_files import About
 
 log = logging.getLogger("coordinator")
@@ -110,9 +110,9 @@ class Narrator:
                     what = _execution(record)
                     log.warning(text, record.strategy, done, what, extra=_about(record))
                 case r.FillBooked() if record.strategy == UNASSIGNED:
-                    what = _execution(record)
-                    text = "[%s] ⚠ not ordered by any strategy: %s"
-                    log.warning(text, UNASSIGNED, what, extra=_about(record))
+                    what, left = _execution(record), self._still_booked(record.symbol)
+                    text = "[%s] ⚠ not ordered by any strategy: %s%s"
+                    log.warning(text, UNASSIGNED, what, left, extra=_about(record))
                 case r.FillBooked():
                     self._tell_order(record.client_order_id)
                 case r.OrderAdopted():
@@ -169,6 +169,15 @@ class Narrator:
             adopted.broker_order_id,
             extra=_about(order),
         )
+
+    def _still_booked(self, symbol: str) -> str:
+        """Of which strategies a human has sold a ticker, and what to do; '' if of none."""
+        held = self._books.ledger.units(symbol)
+        if held.get(UNASSIGNED, ZERO) >= 0:
+            return ""
+        names = ", ".join(sorted(name for name, qty in held.items() if qty > 0))
+        told = f"; it stays in the book of {names} until `multi-trader import-account` takes it out"
+        return told if names else ""
 
     def _tell_order(self, client_order_id: str, reason: str = "") -> None:
         """One line when an order's end and all its fills are known."""

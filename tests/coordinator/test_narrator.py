@@ -238,6 +238,26 @@ def test_denials_stops_and_strangers_are_told(caplog: pytest.LogCaptureFixture) 
     assert caplog.messages == ["[A] entries stopped: max_daily_loss", "⚠ discrepancy: they differ"]
 
 
+@pytest.mark.parametrize(
+    ("sold", "said"),
+    [
+        ("4", ""),  # of what no strategy owns
+        ("9", "; it stays in the book of A until `multi-trader import-account` takes it out"),
+    ],
+)
+def test_of_a_sale_by_hand_it_is_told_whose_shares_it_was_of(
+    sold: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}))
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.handle(stranger("bought", "SPY", Side.BUY, "5", "99", bench.now))
+    by_hand = stranger("sold", "SPY", Side.SELL, sold, "99.5", bench.now, "h2")
+    assert told(bench, caplog, by_hand) == [
+        f"[UNASSIGNED] ⚠ not ordered by any strategy: sell {sold} SPY @ 99.5{said}"
+    ]
+
+
 def test_the_summary_is_the_guides_with_day_pnl_beside_pnl() -> None:
     one = spec("SPY_Adaptive", {("SPY", 0): 1, ("QQQ", 1): 1}, max_position_size="0.15")
     two = spec("QQQ_Momentum", {("TLT", 0): 1}, max_position_size="0.5")
