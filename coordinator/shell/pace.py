@@ -21,6 +21,8 @@ MOST_DATA = 1000
 """Data requests a minute that we use at most, however many a paid plan allows."""
 LOGGED_FROM_S = 1.0
 """Local seconds from which a wait is logged."""
+HINT = "beside a simulator that runs faster than the clock, say --clock-speed as it was told"
+"""What to do where the requests of a minute of the broker's are counted over one of ours."""
 
 Turn = Callable[[Api, Urgency], float]
 """Local seconds until a request may go out; 0.0: it may now, and has been counted."""
@@ -68,12 +70,13 @@ def patient(turn: Turn, sleep: Callable[[float], None], *, patience_s: float) ->
             if waited_s >= patience_s:
                 raise BrokerUnavailable(
                     f"nothing was asked: for {waited_s:.0f} s all {api.value} requests of this"
-                    " minute were used up. Perhaps another program uses the account, too; beside a"
-                    " simulator that runs faster than the clock, say --clock-speed as it was told."
+                    f" minute were used up. Perhaps another program uses the account, too; {HINT}."
                 )
             if wait_s >= LOGGED_FROM_S and not waited_s:
-                text = "%s requests of this minute are used up: waiting for a turn, %.0f s at most"
-                log.warning(text, api.value, patience_s)
+                text = (
+                    "%s requests of this minute are used up: waiting for a turn, %.0f s at most; %s"
+                )
+                log.warning(text, api.value, patience_s, HINT)
             step_s = min(wait_s, patience_s - waited_s)
             sleep(step_s)
             waited_s += step_s

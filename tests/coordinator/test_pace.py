@@ -44,7 +44,8 @@ def test_the_patient_sleep_until_their_turn_and_say_once_what_they_wait_for(
         patient(turns(2.0, 1.5, 0.0), slept.append, patience_s=10)(Api.TRADING, Urgency.QUESTION)
     assert slept == [2.0, 1.5]
     assert caplog.messages == [
-        "trading requests of this minute are used up: waiting for a turn, 10 s at most"
+        "trading requests of this minute are used up: waiting for a turn, 10 s at most;"
+        " beside a simulator that runs faster than the clock, say --clock-speed as it was told"
     ]
 
 
