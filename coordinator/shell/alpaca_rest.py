@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -42,6 +43,7 @@ NOT_ALPACAS = (
     " APCA_API_BASE_URL and APCA_API_DATA_URL"
 )
 """What to do about an answer that is none of Alpaca's."""
+_TITLE = re.compile(r"<title>\s*([^<]{1,80}?)\s*</title>", re.IGNORECASE)
 TIMEOUT_S = 10.0
 PAGES_S = 60.0
 """Of market data one page is a megabyte, and a slow line takes its time."""
@@ -207,7 +209,7 @@ def _refusal(error: APIError) -> Exception:
     if not isinstance(body, dict):
         body = {}
     said = body.get("message")
-    message = words(said if isinstance(said, str) and said else text) or "no reason given"
+    message = words(said if isinstance(said, str) and said else _as_told(text)) or "no reason given"
     if in_the_way := words(body.get("existing_order_id")):
         message += f" (order {in_the_way} stands in the way)"
     unproved = status in PROVE_NOTHING or status >= requests.codes.server_error
@@ -215,3 +217,11 @@ def _refusal(error: APIError) -> Exception:
         return BrokerUnavailable(f"the broker answered HTTP {status}: {message}")
     code = body.get("code")
     return BrokerRejected(status, code if isinstance(code, int) else None, message, body)
+
+
+def _as_told(text: str) -> str:
+    """What an answer that is no JSON says; of a page of HTML, its title alone."""
+    if not text.lstrip().startswith("<"):
+        return text
+    title = _TITLE.search(text)
+    return f"a page instead of JSON ({title[1]})" if title else "a page instead of JSON"

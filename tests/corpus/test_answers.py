@@ -129,6 +129,27 @@ def test_a_page_of_something_on_the_way_to_the_broker_refuses_nothing(
         raise AssertionError(f"it was taken for the broker's: {ask(broker)!r}")
 
 
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        ("<html>\r\n<head><title>503 Bad\r\n</title></head><body>Bad</body></html>", " (503 Bad)"),
+        ("<html><body><h1>Bad</h1></body></html>", ""),
+        (" <!DOCTYPE html><title></title>", ""),
+    ],
+)
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_of_a_gateways_page_a_line_of_the_log_has_the_title(
+    status: int, page: str, told: str, both: tuple[Broker, Answers]
+) -> None:
+    broker, answers = both
+    answers.always(page.encode(), status)
+    with pytest.raises(BrokerError) as refusal:
+        broker.account()
+    said = str(refusal.value)
+    assert f"a page instead of JSON{told}" in said
+    assert "<" not in said
+
+
 @pytest.mark.parametrize("what", ASKS)
 def test_an_answer_of_the_wrong_shape_is_refused(what: str, both: tuple[Broker, Answers]) -> None:
     broker, answers = both
