@@ -38,6 +38,11 @@ class EquityCurve:
         elif changed and (last or len(self.points) > 1):
             self.points[-1] = (newest, cash, value)
 
+    def go_on(self) -> None:
+        """Take back a last point that shows no change: it was not the last."""
+        if len(self.points) > 1 and self.points[-1][1:] == self.points[-2][1:]:
+            self.points.pop()
+
     def max_drawdown(self, transfers: Iterable[tuple[datetime, Decimal]] = ()) -> float:
         """The deepest fall below an earlier peak of equity, as a fraction of it; at least 0.
 

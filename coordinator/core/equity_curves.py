@@ -34,6 +34,7 @@ class EquityCurves:
 
     def open(self, record: r.SessionOpened) -> None:
         """Begin the strategies' curves; a reload goes on with those that have begun."""
+        self.go_on()
         for opening in record.openings:
             if opening.strategy not in self._curves:
                 self._curves[opening.strategy] = EquityCurve()
@@ -85,9 +86,17 @@ class EquityCurves:
         self._add(ended.at if ended else at, leaving, last=True)
 
     def end(self, at: datetime) -> None:
-        """Add the last point of each strategy that has not left."""
+        """Add the last point of each strategy that has not left.
+
+        What is noted later is of the books that still moved: fees, say, which the next start finds.
+        """
         self._moved |= self._curves.keys() - self._left.keys()
         self.note(at, last=True)
+
+    def go_on(self) -> None:
+        """Take back an end that was none: last points that show no change."""
+        for name in self._curves.keys() - self._left.keys():
+            self._curves[name].go_on()
 
     def marks(self, strategy: str) -> Mapping[str, Decimal]:
         """What a strategy's positions are valued at, dollars by ticker."""

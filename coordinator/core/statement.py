@@ -110,6 +110,10 @@ class Replay:
             case r.SessionOpened():
                 self._orders.open(record)
                 self._curves.open(record)
+            case r.SessionResumed():
+                self._curves.go_on()
+            case r.SessionEnded():
+                self._curves.end(record.at)
             case r.Transferred():
                 self._curves.note(record.at)
             case r.Reconfigured():
@@ -143,7 +147,9 @@ class Replay:
         """The session's rows; ValueError if none was opened."""
         if self.opened is None or self._last_at is None:
             raise ValueError("these records open no session")
-        self._curves.end(self._last_at)
+        if not self.books.ended:
+            self._curves.end(self._last_at)
+        self._curves.note(self._last_at)
         opened, books, curves = self.opened, self.books, self._curves
         names = [opening.strategy for opening in opened.openings]
         for row in self._tables["activities"]:

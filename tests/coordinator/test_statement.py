@@ -35,6 +35,7 @@ from tests.coordinator.stories import events, play, signals, started
 from warehouse import LoadStatus, Store, load_session
 
 DAYS = timedelta(days=1)
+HOUR = timedelta(hours=1)
 TOMORROW = SessionPlan(
     DAY + DAYS,
     Hours(DAY + DAYS, OPEN + DAYS, CLOSE + DAYS),
@@ -313,6 +314,47 @@ def test_the_first_equity_row_is_the_opening_though_older_bars_come_later() -> N
     rows = statement(a_day_that_starts_in_the_middle())
     first = next(row for row in rows["equity"] if row["strategy"] == UNASSIGNED)
     assert (first["market_value"], first["ts"]) == (D(900), OPEN - 10 * MINUTE)
+
+
+@pytest.mark.parametrize(("amount", "later"), [("-0.37", [UNASSIGNED]), ("0", [])])
+def test_after_a_sessions_end_only_a_book_that_still_moves_has_an_equity_row(
+    amount: str, later: list[str]
+) -> None:
+    day = a_day()
+    end = day[-1].at
+    next_morning = r.ActivityBooked(
+        at=end + 14 * HOUR,
+        activity_id="fee.1",
+        strategy=UNASSIGNED,
+        kind=r.ActivityKind.FEE,
+        symbol="",
+        qty=ZERO,
+        price=ZERO,
+        amount=D(amount),
+        allocated_by="sales",
+        day=DAY,
+    )
+    rows = statement([*day, next_morning])
+    assert [row["strategy"] for row in rows["equity"] if row["ts"] > end] == later  # type: ignore[operator]
+    at_the_end = [row for row in rows["equity"] if row["ts"] == end]
+    assert at_the_end == [row for row in statement(day)["equity"] if row["ts"] == end]
+    assert [row["strategy"] for row in at_the_end] == ["A", "B", UNASSIGNED]
+    equity = {row["strategy"]: row["equity"] for row in rows["equity"]}
+    assert equity == {row["strategy"]: row["end_equity"] for row in rows["pnl_daily"]}
+
+
+def test_an_end_that_a_restart_took_back_leaves_no_equity_row() -> None:
+    *day, first_end = ended(rich_day(), r.SessionEnd.STOPPED_EARLY)
+    assert isinstance(first_end, r.SessionEnded)
+    resumed = r.SessionResumed(first_end.at + MINUTE, first_end.session_id)
+    last_end = replace(first_end, at=first_end.at + HOUR)
+
+    def at_first_end(*more: r.Record) -> set[object]:
+        equity = statement([*day, first_end, *more])["equity"]
+        return {row["strategy"] for row in equity if row["ts"] == first_end.at}
+
+    assert at_first_end() == {"A", "B", UNASSIGNED}
+    assert at_first_end(resumed, last_end) == {"A"}  # its last fill came after the last bar
 
 
 def test_what_moved_stands_under_the_date_of_the_session_that_counts_it() -> None:

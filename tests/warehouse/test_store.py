@@ -466,6 +466,22 @@ def test_an_older_schema_has_its_sessions_loaded_again_between_which_a_strategy_
     assert found == ["unchanged", "loaded", "loaded", "unchanged"]
 
 
+def test_an_older_schema_has_its_sessions_loaded_again_whose_equity_went_on_after_their_end(
+    store: Store,
+) -> None:
+    day = Day()
+    day.buy("Alpha", "SPY", "2", "90")
+    sources, day = [day.source()], day.next_day("s2")
+    day.sell("Alpha", "SPY", "2", "91")
+    sources.append(day.source())
+    for source in sources:
+        load_session(store, source)
+    store.connection.execute("UPDATE sessions SET closed_at = opened_at WHERE session_id = 's2'")
+    (again,) = (m for m in all_migrations() if m.name == "0013_equity_after_the_end.sql")
+    store.connection.execute(again.sql)
+    assert [load_session(store, source).status for source in sources] == ["unchanged", "loaded"]
+
+
 def test_a_migration_that_fails_leaves_the_file_as_it_was(
     location: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
