@@ -27,7 +27,6 @@ class Floor:
         self._world = world
         self.orders = 0
         self.partial_cancels = 0
-        self.filled_before_ack = 0
 
     def handle(self, method: str, path: str, payload: Mapping[str, Any]) -> Any:
         """The answer to a request that has arrived now.

@@ -100,8 +100,7 @@ class Machine(RuleBasedStateMachine):
         self.rest = rest
         for seat in self.seats.values():
             assert seat.start(self.now, self._others_work(seat)), seat.refused
-        owners = {name: set(own) for name, own in STRATEGIES.items()}
-        self.witness = Witness(path, self.truth, owners)
+        self.witness = Witness(path, self.truth, STRATEGIES)
         self.starts = self.refused_starts = 0
 
     # the market, and what strategies say

@@ -154,7 +154,7 @@ class Brokerage:
         *,
         whole_cents: bool,
     ) -> None:
-        self.number, self.opening_cash, self.cash = number, cash, cash
+        self.number, self.cash = number, cash
         self.whole_cents = whole_cents
         """Whether each execution moves cash by whole cents only."""
         self.drifts: list[tuple[datetime, str]] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -77,9 +77,9 @@ class Plain:
 
 
 class Witness:
-    """Reads one journal. `owners` are the coordinators' strategies."""
+    """Reads one journal of these coordinators."""
 
-    def __init__(self, path: Path, truth: Truth, owners: Mapping[str, set[str]]) -> None:
+    def __init__(self, path: Path, truth: Truth, coordinators: Iterable[str]) -> None:
         self.intents: dict[str, Intent] = {}
         self.books: dict[str, Plain] = defaultdict(Plain)
         self.booked: dict[int, r.FillBooked] = {}
@@ -88,11 +88,11 @@ class Witness:
         self.frozen: dict[str, str] = {}
         self.moved: dict[str, list[int]] = {}
         """Dollars and units that each activity of the broker came to in the books."""
-        self.shadows = {name: Books() for name in owners}
+        self.shadows = {name: Books() for name in coordinators}
         self.wrong: list[str] = []
         self.history: list[tuple[str, r.Record]] = []
         self.seq, self._hash = 0, GENESIS
-        self._path, self._truth, self._owners = path, truth, owners
+        self._path, self._truth = path, truth
         self._named: set[str] = set()
         """The broker's ids of orders that are known as a strategy's."""
         self._whose: dict[str, str] = {}
