@@ -19,6 +19,9 @@ from cli.tables import print_json, stdout
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
+    from rich.live import Live
+
     from cli.keys import Keys
     from coordinator.commands.running import Answered, RunningCoordinators
 
@@ -118,7 +121,7 @@ def _watch(which: RunningCoordinators, by: str, first: Sequence[Answered]) -> No
         return  # Ctrl-C is a way to quit
 
 
-def _draw(live: Any, console: Any, keys: Keys, poller: _Poller) -> None:
+def _draw(live: Live, console: Console, keys: Keys, poller: _Poller) -> None:
     from rich.console import ConsoleDimensions
 
     from cli.frame import Look, frame

@@ -141,7 +141,7 @@ def configure(
 
 def default_config() -> CoordinatorConfig:
     """The five strategies that run when no configuration is named."""
-    return parse_config(_BUILT_IN, DEFAULT_NAME)
+    return parse_config(_DEFAULT, DEFAULT_NAME)
 
 
 def config_hash(config: CoordinatorConfig) -> str:
@@ -282,7 +282,7 @@ def _stem(file: Path) -> str:
     return printable.encode()[:LONGEST_NAME].decode(errors="ignore")
 
 
-_BUILT_IN: dict[str, Any] = {
+_DEFAULT: dict[str, Any] = {
     "strategies": [
         {
             "name": "SPY_Adaptive",

@@ -14,10 +14,10 @@ from coordinator.core import messages as m
 from coordinator.core.orders import Order
 from coordinator.core.values import MINUTE
 from coordinator.shell.broker import Broker
+from coordinator.shell.order_lookups import ABSENT_AFTER
 
-ABSENT_AFTER = 5
-"""Look-ups in a row, ABSENT_WAIT_S local seconds apart, after which an order never arrived."""
 ABSENT_WAIT_S = 0.5
+"""Local seconds between two look-ups of an order that the broker does not know."""
 FEW = 5
 """Up to this many orders are asked for one by one."""
 
