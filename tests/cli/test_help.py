@@ -44,7 +44,7 @@ def _loaded_by(shell: Shell, *args: str) -> set[str]:
         "import json, sys\n"
         "from cli.app import app\n"
         "try: app(sys.argv[1:], prog_name='multi-trader')\n"
-        "except SystemExit: pass\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
     )
     done = subprocess.run(

@@ -157,7 +157,7 @@ def test_a_sources_mark_changes_with_its_records(tmp_path: Path) -> None:
 
 def test_nobodys_book_is_no_strategy(tmp_path: Path) -> None:
     keep(tmp_path, holding().records)
-    assert UNASSIGNED not in [one.name for one in read_status(tmp_path)[0].strategies]
+    assert [one.name for one in read_status(tmp_path)[0].strategies] == ["A", "B"]
 
 
 def found(name: str, kind: str) -> r.DiscrepancyFound:
