@@ -185,11 +185,10 @@ class _MergedBars:
         """Step a rule with a lane for each ticker; the loop adds little to the rule's own time."""
         steps, found = [lane.step for lane in lanes], list[Any]()
         add = found.append
-        for bar, step in zip(self._bars, map(steps.__getitem__, self._owners), strict=True):
+        for bar, owner in zip(self._bars, self._owners, strict=True):
             try:
-                add(step(bar))
+                add(steps[owner](bar))
             except Exception as error:
-                owner = self._owners[len(found)]
                 lanes[owner].stop(error, bar, self._owners[: len(found)].count(owner))
                 steps[owner] = _no_signal
                 add(0)
