@@ -193,6 +193,8 @@ def parse_trade_update(envelope: Raw) -> OrderUpdate:
         name, cum_qty = data.get("execution_id") or data.get("event_id"), order.get("filled_qty")
         one = _execution(data, told.symbol, name, told.broker_order_id, cum_qty, "timestamp")
         told = replace(told, execution=one)
+    elif (said := words(data.get("reason"))) and not told.reason:
+        told = replace(told, reason=f"{told.status.value}: {said}")
     return replace(told, bust=_bust(data, told.symbol)) if event in REVERSALS else told
 
 
@@ -315,10 +317,7 @@ def _execution(
 
 
 def _bust(raw: Raw, symbol: str) -> Bust:
-    """The execution that the broker takes back; of a correction, the one that was wrong.
-
-    Alpaca writes a busted quantity with a minus.
-    """
+    """The execution taken back (with a minus), or of a correction the one that was wrong."""
     name = _id_of(raw.get("execution_id")) or _id_of(raw.get("event_id"))
     previous = _id_of(raw.get("previous_execution_id")) or _id_of(raw.get("previous_id"))
     if not (name or previous):

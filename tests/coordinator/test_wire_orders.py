@@ -108,6 +108,15 @@ def test_fills_without_ids_are_told_apart_by_what_their_order_came_to() -> None:
     assert activity.execution_id == "b5abe576.2"
 
 
+def test_why_the_broker_ended_an_order_is_told_with_its_end() -> None:
+    order = FILL["data"]["order"] | {"status": "canceled"}
+    ended = {"event": "canceled", "order": order}
+    assert wire.parse_trade_update(fill(**ended)).reason == ""
+    told = wire.parse_trade_update(fill(**ended, reason="CORPORATE_ACTION"))
+    assert (told.status, told.reason) == (OrderStatus.CANCELED, "canceled: CORPORATE_ACTION")
+    assert wire.parse_trade_update(fill(reason="anything")).reason == ""
+
+
 BROKEN_UPDATES: dict[str, Any] = {
     "nothing in it": {"stream": "trade_updates"},
     "data that is a list": {"stream": "trade_updates", "data": []},
