@@ -9,7 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from coordinator.core import records as r
-from coordinator.core.restatement import Change, Late, Term, realized_by, restated
+from coordinator.core.restatement import Change, Late, Term, realized_by, restated, sessions_of
+from coordinator.core.sequences import strategy_of
 from coordinator.core.statement import Replay, Rows, Told, replayed
 from coordinator.core.values import ZERO, exactly
 from coordinator.shell.journal_reading import Arrival, Departure, read_session, session_entries
@@ -163,12 +164,15 @@ def _ended_order(
     """An order as it was at the end of the last session before its own that carried it, or of the
     one that placed it, which may go on beside its own.
     """
+    strategy = strategy_of(name)
     with_it = [
-        term.session_id
+        term
         for term in terms
-        if (name in term.carried and term.seq < own.seq) or term.session_id == intended_in
+        if (name in term.carried and term.since(strategy) < own.since(strategy))
+        or term.session_id == intended_in
     ]
-    order = replayed(_records(journal, with_it[-1])).books.orders.get(name)
+    last = max(with_it, key=lambda term: term.since(strategy))
+    order = replayed(_records(journal, last.session_id)).books.orders.get(name)
     return [r.OpenOrder.of(order)] if order is not None else []
 
 
@@ -176,7 +180,7 @@ def _closes(
     journal: Path, terms: Iterable[Term], own: Term, record: r.FillBooked, known: Known
 ) -> dict[str, Decimal]:
     """The last close of a fill's ticker before the session, if the session before it has one."""
-    earlier = [t for t in terms if t.seq < own.seq and record.strategy in t.strategies]
+    *earlier, _ = sessions_of(record.strategy, terms, own.session_id)
     if not earlier:
         return {}
     told, _ = _told(journal, earlier[-1].session_id, known)

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
@@ -28,18 +29,29 @@ from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
 Bookable = r.FillBooked | r.ActivityBooked | r.OrderMoved
 
 
+class Opened(NamedTuple):
+    """When a session, or a strategy in it, began: the number of the record, and the time."""
+
+    seq: int
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One session in its account's journal; `seq` is the number of its opening record."""
+    """One session in its account's journal."""
 
     session_id: str
-    seq: int
     session_date: date
-    opened_at: datetime
+    opened: Opened
     ended_at: datetime | None
-    strategies: frozenset[str]
+    joined: Mapping[str, Opened]
+    """By strategy; some may come after the session has opened, and from one that opened later."""
     carried: frozenset[str]
-    """Ids of the orders that it found open."""
+    """Ids of the orders that it, or a strategy that joined it, found open."""
+
+    def since(self, strategy: str) -> Opened:
+        """When the strategy, or at least the session, began."""
+        return self.joined.get(strategy, self.opened)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +121,21 @@ def late_bookings(terms: Sequence[Term], bookings: Iterable[Booking]) -> list[La
 
 
 def _late(terms: Sequence[Term], booking: Booking, strategy: str, home: str) -> Late:
-    names = [t.session_id for t in _chain(terms, booking.session_id, strategy)]
+    names = [t.session_id for t in sessions_of(strategy, terms, booking.session_id)]
     return Late(booking, home, tuple(names[names.index(home) + 1 :]))
 
 
-def _chain(terms: Sequence[Term], upto: str, strategy: str) -> list[Term]:
-    """The sessions of a strategy, oldest first, up to the one of that id."""
+def sessions_of(strategy: str, terms: Iterable[Term], upto: str) -> list[Term]:
+    """The sessions of a strategy up to the one of that id, in the order in which it was in them."""
     (last,) = [t for t in terms if t.session_id == upto]
-    return [t for t in terms if t is last or (strategy in t.strategies and t.seq < last.seq)]
+    mine = [t for t in terms if strategy in t.joined and t.since(strategy) < last.since(strategy)]
+    return [*sorted(mine, key=lambda term: term.since(strategy)), last]
 
 
 def _home(terms: Sequence[Term], booking: Booking, homes: Mapping[tuple[str, str], str]) -> str:
     record = booking.record
     assert not isinstance(record, r.OrderMoved)
-    *earlier, own = _chain(terms, booking.session_id, record.strategy)
+    *earlier, own = sessions_of(record.strategy, terms, booking.session_id)
     known = {term.session_id for term in earlier}
     if isinstance(record, r.ActivityBooked):
         moved = record.kind is r.ActivityKind.FEE and bool(record.amount or record.qty)
@@ -132,10 +145,10 @@ def _home(terms: Sequence[Term], booking: Booking, homes: Mapping[tuple[str, str
         home = homes.get((record.reverses, record.strategy), own.session_id)
         return home if home in known else own.session_id
     if record.strategy == UNASSIGNED and any(
-        strategy_of(record.client_order_id) in term.strategies for term in earlier
+        strategy_of(record.client_order_id) in term.joined for term in earlier
     ):
         return own.session_id
-    begun = [t for t in earlier if t.opened_at <= record.at < own.opened_at]
+    begun = [t for t in earlier if t.since(record.strategy).at <= record.at < own.opened.at]
     if not begun or _went_on(record, begun[-1], [*earlier, own]):
         return own.session_id
     return begun[-1].session_id

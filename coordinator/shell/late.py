@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from coordinator.core import records as r
-from coordinator.core.restatement import Booking, Late, Term, late_bookings
+from coordinator.core.restatement import Booking, Late, Opened, Term, late_bookings
 from coordinator.core.values import UNASSIGNED
 from coordinator.shell.journal_file import Reader
 from coordinator.shell.journal_reading import read_kinds
@@ -57,29 +59,33 @@ _INTENTS = """
 
 def read_terms(path: Path) -> list[Term]:
     """The sessions of a journal, in the order of their openings."""
-    opened, ended = dict[str, tuple[int, r.SessionOpened, set[str]]](), dict[str, r.SessionEnded]()
+    opened, ended = dict[str, Term](), dict[str, datetime]()
     for entry in read_kinds(path, r.SessionOpened, r.SessionResumed, r.SessionEnded):
         match entry.record:
             case r.SessionOpened() as record:
-                first = opened.setdefault(entry.session_id, (entry.seq, record, set()))
-                first[2].update(o.strategy for o in record.openings)
+                before = opened.get(entry.session_id)
+                opened[entry.session_id] = _opened(before, record, Opened(entry.seq, record.at))
                 ended.pop(entry.session_id, None)
             case r.SessionEnded() as record:
-                ended[entry.session_id] = record
+                ended[entry.session_id] = record.at
             case _:
                 ended.pop(entry.session_id, None)
-    return [
-        Term(
-            session_id=name,
-            seq=seq,
-            session_date=record.session_date,
-            opened_at=record.at,
-            ended_at=ended[name].at if name in ended else None,
-            strategies=frozenset(strategies),
-            carried=frozenset(order.client_order_id for order in record.orders),
-        )
-        for name, (seq, record, strategies) in opened.items()
-    ]
+    return [replace(term, ended_at=ended.get(name)) for name, term in opened.items()]
+
+
+def _opened(before: Term | None, record: r.SessionOpened, now: Opened) -> Term:
+    """The session after one more of its openings."""
+    known = before.joined if before else {}
+    joining = {o.strategy: now for o in record.openings if o.strategy not in known}
+    found = {o.client_order_id for o in record.orders if before is None or o.strategy in joining}
+    return Term(
+        session_id=record.session_id,
+        session_date=record.session_date,
+        opened=before.opened if before else now,
+        ended_at=None,
+        joined={**known, **joining},
+        carried=frozenset(found | (before.carried if before else set())),
+    )
 
 
 def read_late(path: Path) -> list[Late]:

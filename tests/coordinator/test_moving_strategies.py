@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -366,6 +366,44 @@ def test_a_fill_from_before_a_session_that_its_strategy_joined_by_a_reload_is_lo
     seat = account.start("Y", "BC")
     assert seat.books.ledger["B"].positions[COIN].qty == D("0.9975")
     account.check_sessions()
+
+
+def ordered_before_it_moved(account: Account) -> datetime:
+    account.ticket = account.order("C", account.start("Y", "C", account.board))
+    account.stop()
+    ordered = account.now
+    account.now += timedelta(minutes=3)
+    account.start("X", "ABC")
+    return ordered
+
+
+def ordered_after_it_moved(account: Account) -> datetime:
+    account.end(account.start("Y", "C"))
+    account.x.stop()
+    account.ticket = account.order("C", account.start("X", "ABC", account.board))
+    return account.now
+
+
+@pytest.mark.parametrize(
+    ("ordered", "home"), [(ordered_before_it_moved, "Y"), (ordered_after_it_moved, "X")]
+)
+def test_a_late_fill_is_of_the_session_in_which_its_strategy_was_though_that_opened_first(
+    account: Account, tmp_path: Path, ordered: Callable[[Account], datetime], home: str
+) -> None:
+    account.cancel(account.x)
+    executed = ordered(account)
+    account.stop()
+    account.now += ONE_DAY
+    seat = account.start("X", "ABC", tomorrow=True)
+    account._truth.execute(account.ticket, account.ticket.left, 100 * NANO, executed)
+    account.stream(seat)
+    account.check_sessions()
+    assert [
+        source.session_id
+        for source in session_sources(tmp_path)
+        for row in source.rows()["fills"]
+        if row["strategy"] == "C"
+    ] == [session_id(home, ACCOUNT, TODAY)]
 
 
 def test_an_order_that_a_human_replaced_before_its_strategy_was_started_elsewhere_is_its_own(
