@@ -161,6 +161,12 @@ class BarConsumer(Consumer):
             self.garbled(f"{type(error).__name__} ({shown(str(error))}) over {len(bars)} bars")
 
 
+def is_unread(error: ValueError) -> bool:
+    """Whether a login failed because its answer was neither JSON nor msgpack."""
+    words = ("Unpack failed", " exceeds max_")
+    return type(error) is not ValueError or any(part in str(error) for part in words)
+
+
 def _records(value: Any) -> list[Any]:
     """The members of a list; any other value is one record."""
     return value if isinstance(value, list) else [value]

@@ -21,7 +21,7 @@ from coordinator.core.values import is_crypto
 from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
 from coordinator.settings import LEAST_PAIRS, LIMITED_FEED, Settings
 from coordinator.shell.fields import Raw
-from coordinator.shell.frames import BarConsumer, Consumer, read_json, read_msgpack
+from coordinator.shell.frames import BarConsumer, Consumer, is_unread, read_json, read_msgpack
 from coordinator.shell.garbage import shown
 from coordinator.shell.plain import PlainBars
 from coordinator.shell.sockets import socket_options
@@ -173,7 +173,7 @@ class _Observed(Consumer):
         try:
             await super()._auth()  # type: ignore[misc]
         except ValueError as error:
-            if _is_unread(error):
+            if is_unread(error):
                 self.garbled(f"the answer to the login: {shown(str(error))}")
                 raise  # no refusal, only unreadable: the SDK tries again
             known = (code for text, code in REFUSALS.items() if text in str(error))
@@ -203,12 +203,20 @@ class _Observed(Consumer):
         await super()._dispatch(message)  # type: ignore[misc]
 
 
-class _Stocks(_Observed, BarConsumer, StockDataStream):
+class _Bars(_Observed, BarConsumer):
     read = staticmethod(read_msgpack)
 
+    def _take_bars(self, bars: list[dict[str, Any]] | PlainBars) -> None:
+        silenced = self.watch.state in (StreamState.REFUSED, StreamState.WAITING_FOR_SLOT)
+        if silenced and not self.watch.is_too_small:
+            self.watch.live()  # no error since the subscription has ended it
+        super()._take_bars(bars)
 
-class _Crypto(_Observed, BarConsumer, CryptoDataStream):
-    read = staticmethod(read_msgpack)
+
+class _Stocks(_Bars, StockDataStream): ...
+
+
+class _Crypto(_Bars, CryptoDataStream): ...
 
 
 class _Orders(_Observed, TradingStream):
@@ -340,9 +348,3 @@ def quiet_sdk() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def _is_unread(error: ValueError) -> bool:
-    """Whether a login failed because its answer was neither JSON nor msgpack."""
-    words = ("Unpack failed", " exceeds max_")
-    return type(error) is not ValueError or any(part in str(error) for part in words)

@@ -143,6 +143,13 @@ def test_an_error_that_ends_nothing_leaves_the_stream_live_and_is_told(
     assert len(ear.dropped[0]) < 300
 
 
+@pytest.mark.parametrize("code", [401, 402, 406, 409])
+def test_a_stream_that_brings_bars_after_an_error_is_live(code: int) -> None:
+    ear = listen([packed([{"T": "error", "code": code, "msg": "not now"}]), LAST_BAR])
+    assert [raw["S"] for raw in ear.heard] == ["SPY"]
+    assert (ear.state, ear.connections) == (StreamState.LIVE, ["/v2/iex"])
+
+
 @pytest.mark.parametrize("bars", [None, 5, "SPY", {"SPY": 1}, [["SPY"]], [{"SPY": 1}, None]])
 def test_a_subscription_that_cannot_be_read_says_that_nothing_was_subscribed(bars: Any) -> None:
     ear = listen([packed([{"T": "subscription", "bars": bars}, bar("QQQ")]), LAST_BAR])
