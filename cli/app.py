@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.backtest import backtest
+from cli.command import Command
 from cli.compare import compare
 from cli.control import flatten, pause, resume
 from cli.end_of_day import end_of_day
@@ -23,7 +24,6 @@ from cli.simulator import simulator
 from cli.sql import Question, sql
 from cli.status import status
 from cli.strategies import strategies
-from cli.stray import WithoutStrays
 from cli.top import top
 from cli.validate import validate
 
@@ -34,12 +34,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
+for one in (
     *(run, validate, backtest, strategies, new_strategy),
     *(status, top, explain, pause, resume, flatten, reload, reconcile, kill, revive),
     *(import_account, end_of_day, sql, compare, report, export, simulator),
 ):
-    app.command(cls=Question if command is sql else WithoutStrays)(command)
+    app.command(cls=Question if one is sql else Command)(one)
 
 
 def _show_version(wanted: bool) -> None:

@@ -12,6 +12,7 @@ import logging
 import os
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec
 
 import typer
@@ -74,13 +75,23 @@ def exit_code(error: Exception) -> int:
 def sentence(error: Exception) -> str:
     """What to tell the user: the error's own message if this program raised it on purpose."""
     if isinstance(error, OSError) and error.filename is not None:
-        return f"Error: {error.filename}: {error.strerror}."
+        return f"Error: {error.filename}: {error.strerror}.{_where_state_can_be(error)}"
     for full in map(os.strerror, (errno.ENOSPC, errno.EDQUOT)):
         if _our_package(error) is None and full in str(error):  # DuckDB's errors have no number
             return f"Error: {full}: make room where the output goes, and where state lies."
     if _our_package(error) is None or type(error).__name__ == "InvariantError":
         return _unforeseen(error)
     return f"Error: {error}"
+
+
+def _where_state_can_be(error: OSError) -> str:
+    """What to do if the state folder takes nothing; empty if the error is about another place."""
+    from coordinator.settings import home_folder
+
+    home, place = home_folder().absolute(), Path(os.fsdecode(error.filename)).absolute()
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and home in (place, *place.parents):
+        return " State lies there: name a folder that you can write to by MULTI_TRADER_HOME."
+    return ""
 
 
 def _our_package(error: Exception) -> str | None:

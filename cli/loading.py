@@ -72,7 +72,10 @@ def load_all(
 def load_after(
     session_id: str, *, deadline_s: float = AFTER_SESSION_DEADLINE_S, speed: float = 1.0
 ) -> None:
-    """Load a session that has just ended, and those that died before it; errors are printed."""
+    """Load a session that has just ended, and those that died before it.
+
+    What to do next is printed, and so are errors.
+    """
     missing, repeat = "the session", f"multi-trader end-of-day --session {session_id}"
     try:
         sources = session_sources(home_folder(), session_id)
@@ -82,6 +85,7 @@ def load_after(
             with Store.open(warehouse_path(), deadline_s=deadline_s) as store:
                 for source in left:
                     _load(store, source)
+        complain(f"Look at it: multi-trader report --session {session_id}")
     except (WarehouseError, JournalDamaged, StorageError, OSError) as error:
         complain(f"Warning: {missing} is not in the warehouse. {error}")
         complain(f"Repeat with: {repeat}")

@@ -197,9 +197,10 @@ def _print_json(outcome: SessionOutcome) -> None:
 
 def _warn(outcome: SessionOutcome) -> None:
     if outcome.discrepancies:
+        differ = "discrepancy" if outcome.discrepancies == 1 else "discrepancies"
         complain(
-            f"Warning: {outcome.discrepancies} discrepancies between the books and the broker; "
-            "the warehouse's table `discrepancies` lists them."
+            f"Warning: {outcome.discrepancies} {differ} between the books and the broker; "
+            "the warehouse's table `discrepancies` has what differs."
         )
 
 

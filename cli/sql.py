@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
+from cli.command import Command
 from cli.faults import plainly
 
 if TYPE_CHECKING:
     from typer._click import Context
 
 
-class Question(TyperCommand):
+class Question(Command):
     """A command whose query may begin with an SQL comment, which looks like an option."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
@@ -30,7 +30,10 @@ def sql(
     json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of rows.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header line.")] = False,
     wait: Annotated[
-        float, typer.Option("--wait", min=0, help="Seconds to wait while a load holds the file.")
+        float,
+        typer.Option(
+            "--wait", metavar="SECONDS", min=0, help="Seconds to wait while a load holds the file."
+        ),
     ] = 60.0,
 ) -> None:
     """Run a read-only SQL query on the warehouse.

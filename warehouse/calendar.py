@@ -26,11 +26,11 @@ def calendar(gains: Gains) -> str:
     years = {day - timedelta(days=day.weekday()): day.year for day in sorted(gains)}
     rows = []
     for year, mondays in itertools.groupby(sorted(years, reverse=True), years.__getitem__):
-        rows.append(f'<tr><th colspan="7">{year}</th></tr>')
+        rows.append(f'<tr><th scope="colgroup" colspan="7">{year}</th></tr>')
         for monday in mondays:
             days = [monday + timedelta(days=i) for i in range(7)]
             rows.append("<tr>" + "".join(_day(day, gains, most) for day in days) + "</tr>")
-    head = "".join(f"<th>{name}</th>" for name in WEEKDAYS)
+    head = "".join(f'<th scope="col">{name}</th>' for name in WEEKDAYS)
     return f'<table class="days"><tr>{head}</tr>{"".join(rows)}</table>'
 
 
@@ -40,14 +40,15 @@ def strategy_grid(gains: Mapping[str, Gains], names: Sequence[str]) -> str:
     if not days:
         return ""
     most = max(abs(gains[n][day]) for n in names for day in days if day in gains.get(n, {}))
-    head = "".join(f'<th class="number">{day:%m-%d}</th>' for day in days)
+    head = "".join(f'<th scope="col" class="number">{day:%m-%d}</th>' for day in days)
     rows = "".join(
-        f"<tr><td>{escape(name)}</td>"
+        f'<tr><th scope="row">{escape(name)}</th>'
         + "".join(_cell(gains.get(name, {}).get(day), most, f"{name}, {day}") for day in days)
         + "</tr>"
         for name in names
     )
-    return f'<div class="scroll"><table><tr><th>strategy</th>{head}</tr>{rows}</table></div>'
+    head = f'<th scope="col">strategy</th>{head}'
+    return f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div>'
 
 
 def _day(day: date, gains: Gains, most: float) -> str:

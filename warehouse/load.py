@@ -259,7 +259,8 @@ _FROM_A_JOURNAL = "repair the journal's cause and repeat `multi-trader end-of-da
 
 
 def _message(record: LoadRecord, refused: list[Rejection], before: LoadRecord | None) -> str:
-    words = [f"{record.session_id}: {record.status}, {record.row_counts['fills']} fills."]
+    fills = record.row_counts["fills"]
+    words = [f"{record.session_id}: {record.status}, {fills} fill{'s' * (fills != 1)}."]
     if before:
         changes = [
             f"{name} {before.row_counts.get(name, 0)} -> {count}"
@@ -268,8 +269,10 @@ def _message(record: LoadRecord, refused: list[Rejection], before: LoadRecord | 
         ]
         words.append(f"It restates an earlier load ({', '.join(changes) or 'same row counts'}).")
     if refused:
+        several = len(refused) != 1
         words.append(
-            f"{len(refused)} rows were refused and stand in quarantine, the first because "
+            f"{len(refused)} {'rows were' if several else 'row was'} refused and"
+            f" {'stand' if several else 'stands'} in quarantine, the first because "
             f"{refused[0].reason}."
         )
     return " ".join(words)

@@ -47,6 +47,7 @@ h3 { font-size: .95rem; margin: 1rem 0 .2rem; }
 table { border-collapse: collapse; font-size: .85rem; width: 100%; }
 th, td { padding: .3rem .4rem; border-bottom: 1px solid var(--rule); text-align: left;
   white-space: nowrap; } td.wide { white-space: normal; min-width: 16rem; }
+th[scope=row] { font-weight: inherit; }
 summary { cursor: pointer; color: var(--quiet); }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .good { color: var(--good); } .bad { color: var(--bad); }
@@ -140,7 +141,7 @@ def table(result: QueryResult, keyed: Sequence[str] = ()) -> str:
 def _heading(column: str, values: Sequence[object]) -> str:
     number = any(isinstance(value, Decimal | int | float) for value in values)
     style = ' class="number"' if number else ""
-    return f"<th{style}>{escape(column.replace('_', ' '))}</th>"
+    return f'<th scope="col"{style}>{escape(column.replace("_", " "))}</th>'
 
 
 def _cell(column: str, value: object, keyed: Sequence[str]) -> str:

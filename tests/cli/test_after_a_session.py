@@ -254,10 +254,11 @@ def test_a_damaged_journal_is_told_after_its_session_and_fails_nothing(
     told = capfd.readouterr().err
     assert f"the session is not in the warehouse. {journal} cannot be used as a journal" in told
     assert "Repeat with: multi-trader end-of-day --session 2026-03-17.c.PA1" in told
+    assert "Look at it" not in told
 
 
 def test_after_a_session_what_one_that_died_left_is_loaded_too_and_none_that_is_still_traded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from cli.loading import load_after
 
@@ -273,6 +274,8 @@ def test_after_a_session_what_one_that_died_left_is_loaded_too_and_none_that_is_
     with Store.open_read_only(tmp_path / "warehouse.duckdb") as store:
         loaded = store.connection.execute("SELECT session_id FROM loads ORDER BY ALL").fetchall()
     assert loaded == [(opening_of(records).session_id,) for records in (died, ended)]
+    next_step = f"Look at it: multi-trader report --session {opening_of(ended).session_id}\n"
+    assert capfd.readouterr().err.endswith(next_step)
 
 
 def test_a_run_that_finds_the_market_closed_names_what_is_not_in_the_warehouse(

@@ -88,6 +88,13 @@ def test_each_explains_itself_by_an_example_that_it_understands(
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+def test_each_shows_its_use_as_it_is_typed(command: Command, name: str) -> None:
+    usage = command([name, "--help"]).out.partition("\n\n")[0]
+    assert usage.startswith(f"Usage: multi-trader {name} [OPTIONS]")
+    assert not re.search(r"[{}]|\[\[", usage)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_each_refuses_an_option_that_it_does_not_know(command: Command, name: str) -> None:
     said = command([name, "--no-such-option"])
     assert said.code == 2

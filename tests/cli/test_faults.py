@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -143,3 +145,23 @@ def test_the_command_s_own_exit_code_stays() -> None:
     with pytest.raises(typer.Exit) as ended:
         command()
     assert ended.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "place", "helps"),
+    [
+        (errno.EROFS, "SIM0001", True),
+        (errno.EACCES, ".", True),
+        (errno.EACCES, "../bars.parquet", False),
+        (errno.ENOENT, "SIM0001", False),
+    ],
+)
+def test_where_state_cannot_be_written_the_user_is_told_how_to_name_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, place: str, helps: bool
+) -> None:
+    home = tmp_path / "state"
+    monkeypatch.setenv("MULTI_TRADER_HOME", str(home))
+    path = os.path.normpath(home / place)
+    said = sentence(OSError(number, os.strerror(number), path))
+    assert said.startswith(f"Error: {path}: {os.strerror(number)}.")
+    assert ("can write to by MULTI_TRADER_HOME" in said) is helps

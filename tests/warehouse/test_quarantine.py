@@ -307,7 +307,7 @@ def test_an_order_from_an_earlier_session_may_have_fills_there(load: Load) -> No
         "qty": d("5"),
         "filled_qty": d("4"),
     }
-    assert load(source).message == "s1: loaded, 1 fills."
+    assert load(source).message == "s1: loaded, 1 fill."
 
 
 def two_days() -> tuple[Source, Day]:

@@ -96,6 +96,9 @@ def test_the_report_tells_each_strategys_day(store: Store, day: Day) -> None:
     days = day.source().tables["pnl_daily"]
     net, fees, fills = (sum(row[of] for row in days) for of in ("net_pnl", "fees", "fills"))
     assert f"All together: net P&L {net:.2f}, fees {fees:.2f}, {fills} fills." in words
+    headings = re.findall(r"<th.*?>", page)
+    assert headings
+    assert [one for one in headings if "scope=" not in one] == [], "for those who have them read"
     charts = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page)]  # noqa: S314
     names = [[line.findtext("title") for line in svg.iter("polyline")] for svg in charts]
     alone, summed = ["Alpha", "Beta"], ["Alpha", "Beta", "all strategies"]
@@ -675,7 +678,10 @@ def test_the_note_of_a_discrepancy_may_be_broken_into_lines_and_nothing_else_may
 def test_the_days_of_strategies_are_a_grid_with_a_hole_where_one_had_no_session() -> None:
     monday, tuesday = date(2026, 3, 16), date(2026, 3, 17)
     shown = strategy_grid({"A": {monday: 2.0, tuesday: -1.0}, "B": {tuesday: 4.0}}, ["A", "B"])
-    assert re.findall(r"<th[^>]*>(.*?)</th>", shown) == ["strategy", "03-16", "03-17"]
+    assert re.findall(r"<th[^>]*>(.*?)</th>", shown) == [
+        *("strategy", "03-16", "03-17"),
+        *("A", "B"),
+    ]
     assert len(re.findall("<tr>", shown)) == 3
     assert all(words in shown for words in ("A, 2026-03-16", "A, 2026-03-17", "B, 2026-03-17"))
     assert "B, 2026-03-16" not in shown

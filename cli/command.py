@@ -1,7 +1,8 @@
-"""A command that knows which option a stray word was meant for."""
+"""What all commands of `multi-trader` have in common: plain usage lines, and helpful refusals."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -14,10 +15,16 @@ if TYPE_CHECKING:
 
 _OPTIONS = {".json": "--config", ".parquet": "--bars", ".csv": "--bars"}
 """By a file's suffix, the option that takes such a file."""
+_BRACKETS = re.compile(r"^(?:\{(.*)\}|\[(\[.*\])\])$")
+"""What typer adds around an argument's own name, which has its brackets already."""
 
 
-class WithoutStrays(TyperCommand):
-    """A command that refuses a file without an option by naming the option."""
+class Command(TyperCommand):
+    """A command that writes its usage as users type it, and names the option of a stray file."""
+
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:
+        """The words of the usage line: NAME where it is required, [NAME] where it is not."""
+        return [_BRACKETS.sub(r"\1\2", piece) for piece in super().collect_usage_pieces(ctx)]
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """The arguments that are left, as click wants them; a usage error for a stray file."""
