@@ -75,7 +75,7 @@ def list_strategies(folder: Path | None = None, name: str | None = None) -> List
     """
     types = registered_types(folder)
     if name is not None and name not in types:
-        message = unknown("strategy type", name, types) + types.advice
+        message = unknown("strategy type", name, types.own_first) + types.advice
         raise OperatorError("\n  ".join((message, *types.faults)))
     found, faults = [], list(types.faults) if name is None else []
     for one in types if name is None else [name]:

@@ -151,7 +151,7 @@ def kind_for(
     if name not in types and not types.is_whole:
         return None, []  # it may be one of the types that could not be read
     if name not in types:
-        message = unknown("strategy type", name, types) + types.advice
+        message = unknown("strategy type", name, types.own_first) + types.advice
         broken = [Problem(STRATEGIES_DIR, fault) for fault in types.faults]
         return None, [Problem(path_to((*place, "strategy_type")), message), *broken]
     try:

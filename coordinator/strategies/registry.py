@@ -82,6 +82,11 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
             return ""
         return '; your own: name its folder, by "strategies_dir" or --strategies DIR'
 
+    @property
+    def own_first(self) -> list[str]:
+        """All names, the built-in ones last."""
+        return sorted(self, key=lambda name: self.origin(name) == BUILT_IN_ORIGIN)
+
     def origin(self, name: str) -> str:
         """Where a name comes from: 'built-in', a file and line, a class, or an entry point."""
         if name in self._files:

@@ -81,6 +81,15 @@ def test_a_folder_that_is_named_beside_it_takes_its_place(tmp_path: Path) -> Non
     assert load_config(file, other).strategies[0].strategy_type == "crossing"
 
 
+def test_beside_an_unknown_type_the_users_own_are_named_before_the_built_in_ones(
+    tmp_path: Path,
+) -> None:
+    write_folder(tmp_path / "own", crossing=CROSSING)
+    [(_, said)] = problems(tmp_path, "nothing_like_it")
+    known = said.partition("(known: ")[2].partition(")")[0].split(", ")
+    assert known == ["crossing", *BUILT_IN.names]
+
+
 def test_nothing_is_imported_before_its_name_is_asked_for(tmp_path: Path) -> None:
     write_folder(tmp_path / "own", crossing=CROSSING, broken="raise SystemExit", syntax="x = (")
     assert load(tmp_path, "crossing")
