@@ -75,16 +75,17 @@ class Account:
         assert seat.start(self.now, lambda _: None), seat.refused
         return seat
 
-    def order(self, strategy: str, seat: Seat) -> Ticket:
-        """The next minute's bar makes a coordinator's strategy buy; the broker takes its order."""
+    def order(self, strategy: str, seat: Seat, side: int = 1) -> Ticket:
+        """The next minute's bar makes a coordinator's strategy buy, or with -1 sell; the broker
+        takes its order."""
         minute = self.now.replace(second=0)
         self.now = minute + timedelta(seconds=61)
-        self.board[strategy, COIN] = 1
+        self.board[strategy, COIN] = side
         seat.take(minute_bars(minute, {COIN: 100 * NANO}, [COIN]))
         order = seat.wire.pop()
         assert isinstance(order, m.SubmitOrder)
         qty = int(order.qty * NANO)
-        return self._truth.accept(order.client_order_id, strategy, COIN, 1, qty, self.now)
+        return self._truth.accept(order.client_order_id, strategy, COIN, side, qty, self.now)
 
     def replace(self) -> None:
         """A human puts another order in the place of A's."""
@@ -507,6 +508,32 @@ def test_a_strategy_that_joins_the_first_one_does_not_take_the_moved_one_from_th
     account.check_sessions()
     fills = {source.session_id: len(source.rows()["fills"]) for source in session_sources(tmp_path)}
     assert fills == {session_id(name, ACCOUNT, TODAY): 1 for name in "XY"}
+
+
+def test_what_a_strategy_sells_in_a_session_that_opened_first_it_bought_in_the_one_that_it_left(
+    account: Account, tmp_path: Path
+) -> None:
+    account.cancel(account.x)
+    account.now += timedelta(minutes=5)
+    y = account.start("Y", "C", account.board)
+    account.ticket = account.order("C", y)
+    account.execute()
+    account.stream(y)
+    account.end(y)
+    account.x.stop()
+    account.board.clear()
+    x = account.start("X", "ABC", account.board)
+    account.ticket = account.order("C", x, -1)
+    account.execute()
+    account.stream(x)
+    sold = x.books.order(account.ticket.client_id).booked_qty
+    account.end(x)
+    with Store.open(":memory:") as store:
+        for source in session_sources(tmp_path):
+            load_session(store, source)
+        (trip,) = store.rows("SELECT session_id, strategy, qty FROM v_round_trips", [])
+    there = session_id("X", ACCOUNT, TODAY)
+    assert trip == {"session_id": there, "strategy": "C", "qty": sold}
 
 
 def days_of(strategy: str, folder: Path) -> dict[str, dict[str, Any]]:
