@@ -89,8 +89,7 @@ class Neighbours:
                 if day := self.days.get(record.strategy):
                     day.apply(record)
             case r.SessionResumed():
-                for name in self.run_in(record.session_id):
-                    self.closes.pop(name, None)
+                self._go_on(record.session_id)
             case _:
                 pass
 
@@ -118,9 +117,16 @@ class Neighbours:
         if before is None or before.session_id != opened.session_id:
             self.orders = remembered(self.orders, min(opened.at, looked_at))
             self.marks.update(opened.marks)
+        else:
+            self._go_on(opened.session_id)
         self._opened[opened.coordinator] = opened
         self.strategies |= names
         return names
+
+    def _go_on(self, session_id: str) -> None:
+        """A session that was over is not."""
+        for name in self.run_in(session_id):
+            self.closes.pop(name, None)
 
     def give_day(self, strategy: str) -> Day | None:
         """Give the day of a strategy to the coordinator of the books, if one of them had it."""

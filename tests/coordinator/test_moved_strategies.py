@@ -351,11 +351,15 @@ def y_holds_the_coin(account: Account) -> Decimal:
     return left
 
 
-def z_sees_another_price_after_x_has_ended(account: Account) -> None:
+def x_ends(account: Account) -> None:
     seat = account.start("X", "A", {})
     assert seat._journal is not None
     Settling(seat.books, seat._journal, account.rest, lambda _: None).end_unfinished(account.now)  # type: ignore[arg-type]
     seat.stop()
+
+
+def z_sees_another_price_after_x_has_ended(account: Account) -> None:
+    x_ends(account)
     seat = account.start("Z", "C", {})
     seat.take(minute_bars(account.now, {COIN: 120 * NANO}, [COIN]))
     seat.stop()
@@ -381,6 +385,21 @@ def test_what_a_strategy_gained_since_its_last_session_counts_in_the_day_of_who_
         if row["strategy"] == "A"
     )
     assert row["net_pnl"] == books.day_pnl("A")
+
+
+@pytest.mark.parametrize("runs", ["A", "B"], ids=["as it was", "with another strategy"])
+def test_a_session_that_goes_on_after_its_end_leaves_a_strategy_with_the_equity_that_it_had_last(
+    account: Account, runs: str
+) -> None:
+    bought_and_risen(account)
+    x_ends(account)
+    seat = account.start("X", runs, {})
+    seat.take(minute_bars(account.now, {COIN: 115 * NANO}, [COIN]))
+    left = seat.books.ledger.equity("A")
+    seat.stop()
+    y_holds_the_coin(account)
+    books = taken_over(account)
+    assert books.day_pnl("A") == books.ledger.equity("A") - left == 5 * BOUGHT
 
 
 def test_what_was_split_before_another_coordinator_takes_it_over_is_worth_as_much_as_before(
