@@ -81,6 +81,8 @@ class BrokerUnavailable(BrokerError):
 
 
 _LOOK_AT_KEYS = "; look at the keys: a paper account's are not those of a live account"
+_CHANGE_FEED = '; the account\'s plan does not include it: set "feed": "iex", or change the plan'
+_OF_THE_PLAN = "insufficient subscription", "subscription does not permit"
 
 
 class BrokerRejected(BrokerError):
@@ -106,12 +108,20 @@ class BrokerRejected(BrokerError):
     def __str__(self) -> str:
         number = "" if self.code is None else f", code {self.code}"
         said = f"Alpaca refused: {self.message} (HTTP {self.status}{number})"
-        return f"{said}{_LOOK_AT_KEYS}" if self._is_of_keys else said
+        return f"{said}{self._advice}"
+
+    @property
+    def _advice(self) -> str:
+        """What to do about wrong keys, or a feed that is not paid for; '' about anything else."""
+        if any(words in self.message for words in _OF_THE_PLAN):
+            return _CHANGE_FEED
+        return _LOOK_AT_KEYS if self._is_of_keys else ""
 
     @property
     def _is_of_keys(self) -> bool:
         """Whether it is the answer to wrong keys; a plain 403 may also refuse an order or data."""
-        return self.status == 401 or (self.status == 403 and self.message.startswith("forbidden"))
+        forbids = self.status == 403 and self.message.startswith("forbidden")
+        return self.status == 401 or forbids or self.message.endswith("auth failed")
 
 
 class InvariantError(MultiTraderError):

@@ -77,9 +77,26 @@ def test_a_refusal_of_the_broker_says_its_words_and_keeps_its_facts() -> None:
 
 @pytest.mark.parametrize(
     ("status", "code", "said"),
-    [(401, 40110000, "request is not authorized"), (403, None, "forbidden.")],
+    [
+        (401, 40110000, "request is not authorized"),
+        (403, None, "forbidden."),
+        (402, 402, "stock bars stream: auth failed"),
+    ],
 )
 def test_wrong_keys_are_told_as_wrong_keys(status: int, code: int | None, said: str) -> None:
     assert str(BrokerRejected(status, code, said)).endswith(
         "; look at the keys: a paper account's are not those of a live account"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (409, "stock bars stream: insufficient subscription"),
+        (403, "subscription does not permit querying recent SIP data"),
+    ],
+)
+def test_of_a_feed_that_is_not_paid_for_it_is_told_what_to_do(status: int, said: str) -> None:
+    assert str(BrokerRejected(status, None, said)).endswith(
+        '; the account\'s plan does not include it: set "feed": "iex", or change the plan'
     )
