@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 KEPT = 10
 SHOWN = 20
 BY = "net-pnl"
+SPARE = ("Details", "Fees", "Fills", "Return")
+"""Columns that a narrow terminal leaves out, in this order, except the one that ranks."""
 
 
 def sweep(
@@ -90,7 +92,7 @@ def _print(
 ) -> None:
     from cli.tables import print_table
 
-    print_table(
+    left_out = print_table(
         (
             *("Place", "Variant", "Net P&L", "Return", "Sharpe", "Drawdown", "Fees", "Fills"),
             "Details",
@@ -112,7 +114,10 @@ def _print(
         right=(0, *range(2, 8)),
         title=f"{len(test.names):,} variants, {sessions} of {test.test.sessions} sessions, by {by};"
         f" fills: {test.test.model}.",
+        spare=[name for name in SPARE if name != by.title()],
     )
+    if left_out:
+        typer.echo(f"This terminal is too narrow for {', '.join(left_out)}; --json has all.")
     if len(variants) > SHOWN:
         typer.echo(f"{len(variants) - SHOWN:,} more in v_sweep; --json prints them all.")
     if variants and (caution := test.caution(sessions)):

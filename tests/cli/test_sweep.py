@@ -12,7 +12,9 @@ from typing import Any
 
 import duckdb
 import pytest
+from rich.console import Console
 
+from cli import tables
 from tests.backtest.recording import MONDAY, TUESDAY, strategy, write_config, write_recording
 from tests.cli.conftest import Said, Shell
 from tests.coordinator.own_strategies import write_folder
@@ -65,6 +67,20 @@ def test_all_variants_are_ranked_and_the_best_are_kept_in_detail(
     assert {name for (name,) in ordered} == {name for name, _ in places[:3]}
     assert rows(warehouse, "SELECT count(*) FROM pnl_daily") == [(2 * 32,)]
     assert rows(warehouse, "SELECT * FROM quarantine") == []
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("by", "width"), [("net-pnl", 54), ("return", 58)])
+def test_a_narrow_terminal_shows_whole_names_and_what_ranks_them(
+    command: Command, asked: list[str], by: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "stdout", lambda: Console(width=width, highlight=False))
+    said = command([*asked, "--keep", "0", "--by", by])
+    ranked = [line.split() for line in said.out.splitlines() if line.lstrip()[:2] in ("1 ", "2 ")]
+    assert [len(line) for line in ranked] == [5 + (by == "return")] * 2, ranked
+    assert all(line[1].startswith(("Grid-lp", "Plain")) for line in ranked)
+    left_out = "Details, Fees, Fills" + ", Return" * (by != "return")
+    assert f"This terminal is too narrow for {left_out}; --json has all." in said.out
 
 
 @pytest.mark.thorough
