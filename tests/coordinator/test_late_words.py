@@ -455,6 +455,23 @@ def test_an_execution_that_was_amended_while_nobody_heard_of_it_is_its_strategys
     assert play.x.books.ledger["A"].cash == D(20_000) - 80 * D(100) - left * 99
 
 
+def test_an_execution_that_rest_no_longer_lists_is_taken_back_once_though_the_stream_tells_later(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    gone = play.executed(ticket, 90)
+    play.executed(ticket, 90)  # as large and as dear, and neither was heard of
+    play.look(3)
+    play.later(300)
+    play.truth.bust(gone)
+    play.look(10, 100.0)
+    assert play.held() == {"A": D(90), UNASSIGNED: D(10)}
+    play.x.take(told_bust(gone, 1, play.later(60)))
+    play.look(3)
+    assert play.held() == {"A": D(90), UNASSIGNED: D(10)}
+
+
 def _drift(play: Play) -> None:
     play.truth.cash -= NANO * NANO
 
