@@ -132,10 +132,14 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
     activity that would leave no position waits, because afterwards nobody could say who held it. So
     does one that takes more shares than the books hold yet. One that gives more than they are short
     is of shares that they do not know: UNASSIGNED's. If the books sum to zero, a human sold as many
-    since the split as they hold, and it is of those that hold some.
+    since the split as they hold, and it is of those that hold some. What was traded after the
+    broker listed it was of the new shares already.
     """
-    holders = _holders(books, activity.symbol)
-    held = books.ledger.net_positions().get(activity.symbol, ZERO)
+    units = books.ledger.units(activity.symbol)
+    if activity.at is not None:
+        for name, change in books.posted.traded_since(activity.at, activity.symbol).items():
+            units[name] = units.get(name, ZERO) - change
+    holders, held = _weights(units), sum(units.values(), ZERO)
     if not held:
         holders = {name: qty for name, qty in holders.items() if qty > 0}
         held = sum(holders.values(), ZERO)
@@ -158,8 +162,12 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
 
 
 def _holders(books: Books, symbol: str) -> dict[str, Decimal]:
-    """Each book's units, as weights; if they sum to a short position, shorts weigh above zero."""
-    held = books.ledger.units(symbol)
+    """Each book's units, as weights."""
+    return _weights(books.ledger.units(symbol))
+
+
+def _weights(held: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Units as weights; if they sum to a short position, shorts weigh above zero."""
     sign = -1 if sum(held.values(), ZERO) < 0 else 1
     return {name: sign * qty for name, qty in held.items()}
 

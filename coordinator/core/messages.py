@@ -45,7 +45,8 @@ class Bust:
 class Activity:
     """An activity of the account other than a fill, as the broker reports it.
 
-    `qty` is units of `symbol`, `net_amount` dollars, each with its sign.
+    `qty` is units of `symbol`, `net_amount` dollars, each with its sign. `at` is when the broker
+    listed it, if it says so.
     """
 
     activity_id: str
@@ -56,6 +57,7 @@ class Activity:
     price: Decimal | None
     net_amount: Decimal
     note: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

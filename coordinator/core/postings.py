@@ -50,6 +50,9 @@ class Postings:
     """Those of the day on which the account was first seen, by ticker or ''."""
     _unproved: dict[str, Decimal] = field(default_factory=dict)
     """The fees booked with fills that nothing posted or corrected has settled, by ticker or ''."""
+    _traded: dict[str, list[tuple[datetime, str, Decimal]]] = field(default_factory=dict)
+    """The newest UTC date's executions by ticker: time, whose book, and units with their sign."""
+    _traded_on: date = date.min
     _moved: dict[str, int] = field(default_factory=dict)
     """The version at which each ticker last moved; cash under ''."""
 
@@ -102,6 +105,7 @@ class Postings:
         day = _day(fill, known)
         if fill.side is Side.SELL and not fill.is_cross:
             self._add_sale(fill, day)
+        self._add_trade(fill)
         if fill.fee:
             symbol, fee = (fill.symbol, fill.fee_qty) if fill.fee_qty else ("", fill.fee)
             self._accrue(symbol, fill.strategy, fee, day)
@@ -167,6 +171,24 @@ class Postings:
             if symbol in ("", ticker):
                 found[strategy] = found.get(strategy, ZERO) + dollars
         return found
+
+    def traded_since(self, at: datetime, symbol: str) -> dict[str, Decimal]:
+        """Units of a ticker by which each book's executions after a time changed it.
+
+        Only those of the newest date are known.
+        """
+        found: dict[str, Decimal] = {}
+        for when, strategy, units in self._traded.get(symbol, ()):
+            if when > at:
+                found[strategy] = found.get(strategy, ZERO) + units
+        return found
+
+    def _add_trade(self, fill: r.FillBooked) -> None:
+        if fill.at.date() > self._traded_on:
+            self._traded_on = fill.at.date()
+            self._traded.clear()
+        units = fill.qty if fill.side is Side.BUY else -fill.qty
+        self._traded.setdefault(fill.symbol, []).append((fill.at, fill.strategy, units))
 
     def _accrue(self, symbol: str, strategy: str, fee: Decimal, day: date) -> None:
         """Add to a fee of a day that is booked and that the broker will post later."""

@@ -72,6 +72,14 @@ def parse_time(value: Any) -> datetime:
     return moment
 
 
+def parse_optional_time(value: Any) -> datetime | None:
+    """The time, if there is one that can be read."""
+    try:
+        return parse_time(value)
+    except Malformed:
+        return None
+
+
 def parse_number(value: Any, what: str) -> Decimal:
     """A finite decimal, exactly as it was written on the wire; `what` names it for the error.
 

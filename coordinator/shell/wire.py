@@ -39,6 +39,7 @@ from coordinator.shell.fields import (
     of_one,
     parse_dollars,
     parse_number,
+    parse_optional_time,
     parse_qty,
     parse_time,
     side_of,
@@ -232,6 +233,7 @@ def parse_activity(raw: Raw) -> Activity:
         price=None if price is None else parse_dollars(price, "activity's price"),
         net_amount=signed(raw, "net_amount", "activity's net_amount", parse_dollars),
         note=words(raw.get("description")),
+        at=parse_optional_time(raw.get("created_at")),
     )
 
 
@@ -252,8 +254,7 @@ def parse_fill_activity(raw: Raw) -> Fill:
 def parse_position(raw: Raw) -> Holding:
     """A net position of the account; its cost is quantity times average entry price."""
     qty = parse_qty(fields(raw, "a position").get("qty"), "position's qty")
-    if raw.get("side") == "short" and qty > 0:
-        qty = -qty
+    qty = -abs(qty) if raw.get("side") == "short" else qty
     average = parse_number(raw.get("avg_entry_price"), "position's avg_entry_price")
     if average < 0:
         raise Malformed(f"a position at a negative price: {shown(raw)}")

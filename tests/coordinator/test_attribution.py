@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, localcontext
 
 import pytest
@@ -25,6 +26,7 @@ DAY, NEXT = date(2026, 3, 17), date(2026, 3, 18)
 AT = datetime(2026, 3, 17, 15, tzinfo=UTC)
 BEFORE = datetime(2026, 3, 16, 23, 59, tzinfo=UTC)
 LATER = datetime(2026, 3, 18, 0, 30, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 Each = Mapping[str, str]
 
 
@@ -542,6 +544,29 @@ def test_a_split_is_of_those_who_hold_where_a_human_has_sold_as_much_since(
     assert after["A"] > 30
     assert after["B"] > 20
     assert all(abs(books.ledger.equity(n) - was) < D("0.00001") for n, was in worth.items())
+
+
+# who held how many SPY, who traded how many of the new ones since -> each one's units afterwards
+SINCE: list[tuple[Each, Each, Each]] = [
+    ({UNASSIGNED: "50"}, {"A": "30"}, {UNASSIGNED: "100", "A": "30"}),
+    ({"A": "30", "B": "20"}, {"A": "15", "C": "7"}, {"A": "75", "B": "40", "C": "7"}),
+    ({"A": "30", "B": "20"}, {"B": "-20"}, {"A": "60", "B": "20"}),
+    ({"A": "30", UNASSIGNED: "20"}, {UNASSIGNED: "-50"}, {"A": "60", UNASSIGNED: "-10"}),
+]
+
+
+@pytest.mark.parametrize("listed", [["50"], ["-50", "100"]], ids=["at once", "in halves"])
+@pytest.mark.parametrize(("held", "since", "after"), SINCE)
+def test_what_was_traded_after_a_split_was_listed_has_no_share_in_it(
+    held: Each, since: Each, after: Each, listed: list[str]
+) -> None:
+    books = books_of(held)
+    for name, qty in since.items():
+        side = Side.BUY if D(qty) > 0 else Side.SELL
+        trade(books, name, side, "SPY", str(abs(D(qty))), "50", at=AT + 2 * SECOND)
+    halves = (activity("SPLIT", symbol="SPY", qty=q, day=DAY, name=q) for q in listed)
+    look(books, *(replace(half, at=AT + SECOND) for half in halves))
+    assert {n: p["SPY"].qty for n, p in positions(books)} == {n: D(q) for n, q in after.items()}
 
 
 def test_a_dividend_in_shares_changes_quantities_as_a_split_does() -> None:
