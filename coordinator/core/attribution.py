@@ -1,10 +1,10 @@
 """Attributes account activities other than fills to books.
 
-Dividends, splits and custody fees go to the books by their positions; a short position owes its
-share. A fee of the account goes to the strategies that sold on its date, by their proceeds;
-deposits, withdrawals and interest go to UNASSIGNED. Shares of an amount sum to it exactly
-(`core/allotment.py`). Crypto fees were booked with their fills; the broker's posting at the end of
-the day only settles what was accrued.
+Dividends, splits and custody fees go to the books by their positions when the broker listed them; a
+short position owes its share. A fee of the account goes to the strategies that sold on its date, by
+their proceeds; deposits, withdrawals and interest go to UNASSIGNED. Shares of an amount sum to it
+exactly (`core/allotment.py`). Crypto fees were booked with their fills; the broker's posting at the
+end of the day only settles what was accrued.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def attribute(books: Books, activity: m.Activity, now: datetime) -> list[r.Activ
         case ActivityKind.SPLIT:
             return _split(books, activity, now)
         case ActivityKind.DIVIDEND:
-            return _dollars(activity, kind, _holders(books, activity.symbol), "position", now)
+            return _dollars(activity, kind, _holders(books, activity), "position", now)
         case ActivityKind.FEE if _was_accrued(activity):
             return _settled(books, activity, now)
         case ActivityKind.FEE if activity.kind == CUSTODY:
-            return _dollars(activity, kind, _holders(books, activity.symbol), "position", now)
+            return _dollars(activity, kind, _holders(books, activity), "position", now)
         case ActivityKind.FEE:
             sales = books.posted.sales(activity.day, activity.symbol)
             return _dollars(activity, kind, sales, "sales", now)
@@ -132,14 +132,10 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
     activity that would leave no position waits, because afterwards nobody could say who held it. So
     does one that takes more shares than the books hold yet. One that gives more than they are short
     is of shares that they do not know: UNASSIGNED's. If the books sum to zero, a human sold as many
-    since the split as they hold, and it is of those that hold some. What was traded after the
-    broker listed it was of the new shares already.
+    since the split as they hold, and it is of those that hold some.
     """
-    units = books.ledger.units(activity.symbol)
-    if activity.at is not None:
-        for name, change in books.posted.traded_since(activity.at, activity.symbol).items():
-            units[name] = units.get(name, ZERO) - change
-    holders, held = _weights(units), sum(units.values(), ZERO)
+    holders = _holders(books, activity)
+    held = sum(_units(books, activity).values(), ZERO)
     if not held:
         holders = {name: qty for name, qty in holders.items() if qty > 0}
         held = sum(holders.values(), ZERO)
@@ -161,15 +157,20 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
     ]
 
 
-def _holders(books: Books, symbol: str) -> dict[str, Decimal]:
-    """Each book's units, as weights."""
-    return _weights(books.ledger.units(symbol))
-
-
-def _weights(held: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """Units as weights; if they sum to a short position, shorts weigh above zero."""
+def _holders(books: Books, activity: m.Activity) -> dict[str, Decimal]:
+    """Each book's units, as weights; if they sum to a short position, shorts weigh above zero."""
+    held = _units(books, activity)
     sign = -1 if sum(held.values(), ZERO) < 0 else 1
     return {name: sign * qty for name, qty in held.items()}
+
+
+def _units(books: Books, activity: m.Activity) -> dict[str, Decimal]:
+    """Each book's units when the broker listed the activity, which is read minutes later."""
+    held = books.ledger.units(activity.symbol)
+    if activity.at is not None:
+        for name, change in books.posted.traded_since(activity.at, activity.symbol).items():
+            held[name] = held.get(name, ZERO) - change
+    return held
 
 
 def _dollars(

@@ -569,6 +569,14 @@ def test_what_was_traded_after_a_split_was_listed_has_no_share_in_it(
     assert {n: p["SPY"].qty for n, p in positions(books)} == {n: D(q) for n, q in after.items()}
 
 
+def test_a_dividend_is_of_those_who_held_when_it_was_listed() -> None:
+    books = books_of({"A": "30", "B": "20"})
+    trade(books, "A", Side.SELL, "SPY", "30", "100", at=AT + 2 * SECOND)
+    trade(books, "C", Side.BUY, "SPY", "70", "100", at=AT + 2 * SECOND)
+    paid = replace(activity("DIV", "25.00", "SPY"), at=AT + SECOND)
+    assert dollars(post(books, paid)) == {"A": D(15), "B": D(10)}
+
+
 def test_a_dividend_in_shares_changes_quantities_as_a_split_does() -> None:
     books = books_of({"A": "30", "B": "20"})
     look(books, activity("SDIV", symbol="SPY", qty="5", day=NEXT))
