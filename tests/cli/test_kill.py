@@ -279,9 +279,8 @@ def test_an_account_that_cannot_be_killed_keeps_no_other_alive(tmp_path: Path) -
         newer.commit()
     with pytest.raises(SafetyRefusal, match="newer Multi-Trader"):
         kill(Operator(tmp_path, {}, "me", told.append))
-    assert [line.partition(".")[0] for line in told] == [
-        *("PA1: killed", f"PA2: NOT KILLED: {tmp_path / 'PA2' / 'journal'}", "PA3: killed"),
-        *("PA1: flat", "PA3: flat"),
+    assert [line.replace(f"{tmp_path}/", "").partition(".")[0] for line in told] == [
+        *("PA1: killed", "PA2: NOT KILLED: PA2/journal", "PA3: killed", "PA1: flat", "PA3: flat")
     ]
     for number, count in (("PA1", 1), ("PA2", 0), ("PA3", 1)):
         assert len(read_kinds(tmp_path / number / JOURNAL, r.Killed)) == count
