@@ -9,13 +9,16 @@ import typer
 
 from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.logs import configure_logging
-from cli.options import AsJson, LogLevel, SessionId
+from cli.options import AsJson, BrokerSpeed, LogLevel, SessionId
 from cli.tables import print_json
 
 
 @plainly
 def end_of_day(
-    session: SessionId = None, json: AsJson = False, log_level: LogLevel = "INFO"
+    session: SessionId = None,
+    json: AsJson = False,
+    clock_speed: BrokerSpeed = 1.0,
+    log_level: LogLevel = "INFO",
 ) -> None:
     """Load sessions from the journals into the warehouse.
 
@@ -42,7 +45,7 @@ def end_of_day(
         raise unknown_session(home, session)
     incomplete, place = 0, warehouse_path()
     if sources or Path(place).exists():  # opening an older warehouse migrates it
-        incomplete = load_all(place, sources)
+        incomplete = load_all(place, sources, speed=clock_speed)
     if json:
         print_json(
             {

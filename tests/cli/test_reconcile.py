@@ -40,6 +40,8 @@ from tests.cli.test_kill import (
     wait_for_position,
     written,
 )
+from tests.coordinator.test_readers import keep, paper
+from tests.coordinator.test_statement import a_day
 from tests.e2e.running import environment, run_command, run_here, session_rows, wait_until
 from tests.oracle import configs
 
@@ -229,6 +231,23 @@ def test_beside_a_session_on_a_fast_simulator_the_commands_know_how_fast_it_is(
         file.write_bytes(line(address))
         known_s = Reach.by_keys(operator, settings).ports.turn(Api.TRADING, Urgency.EXIT)
     assert (waits_s > 10, known_s) == (True, 0.0)
+
+
+def test_an_end_of_day_beside_a_fast_simulator_waits_for_no_minute_of_ours(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    keep(tmp_path, list(paper(a_day())), "PA1")
+    with venue(tmp_path, account_number="PA1") as running:
+        settings = Operator(tmp_path, environment(running, tmp_path), "x", print).settings("paper")
+        session = Budgets(settings, speed=1.0, folder=tmp_path / ".multi-trader" / "leases")
+        for _ in range(2):  # what counts for the key, and then for the account
+            while session.turn(Api.TRADING, Urgency.EXIT) == 0.0:
+                pass
+            session.on_account("PA1", host=settings.account_host)
+        said = at(running, "end-of-day")
+    assert said.code == 0, said.err
+    assert "waiting for a turn" not in said.err
+    assert "(journal, broker and warehouse)" in said.err
 
 
 @pytest.mark.slow
