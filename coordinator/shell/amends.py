@@ -90,5 +90,6 @@ def _compared(
 
 
 def _bust(posting: Posting, now: datetime) -> m.Bust:
+    """No other bust has its name: the stream's of a correction is called after the correction."""
     name = posting.execution_id
-    return m.Bust(f"bust.{name}", name, posting.qty, posting.price, now)
+    return m.Bust(f"unlisted.{name}", name, posting.qty, posting.price, now)

@@ -401,7 +401,10 @@ def test_a_second_correction_that_nobody_was_told_of_is_no_further_execution(
     play.start(play.x)
     first = play.executed(play.ordered(), 180, play.x)
     second = play.truth.correct(first, 99 * NANO, first.at)
-    play.x.take(told_bust(first, 1, play.later(300), second))
+    word = told_bust(first, 1, play.later(300), second)
+    assert word.bust is not None
+    named = replace(word.bust, execution_id=f"bust.stream-{second.number}")  # as on the wire
+    play.x.take(replace(word, bust=named))
     play.look(3)
     third = play.truth.correct(second, 98 * NANO, first.at)
     play.later(300)
