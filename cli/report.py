@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.faults import plainly
+from cli.faults import complain, plainly
 from cli.options import AsJson, SessionId, a_date
 from cli.tables import print_json
 
@@ -30,6 +30,7 @@ Account = Annotated[
     str | None,
     typer.Option("--account", metavar="NUMBER", help="Only this account; a backtest's is BT-..."),
 ]
+Open = Annotated[bool, typer.Option("--open", help="Show it in the browser as well.")]
 
 
 @plainly
@@ -38,6 +39,7 @@ def report(
     start: Day = None,
     end: Day = None,
     account: Account = None,
+    open: Open = False,
     json: AsJson = False,
 ) -> None:
     """Write the report of a session or a range; print its path.
@@ -47,7 +49,7 @@ def report(
 
     \b
     Example:
-      multi-trader report
+      multi-trader report --open
       multi-trader report --start 2026-03-01 --end 2026-03-31
       multi-trader report --account BT-0c1d2e3f4a5b
     """
@@ -60,6 +62,7 @@ def report(
         session_id = _found(warehouse, session)
         page = write_report(warehouse, session_id, folder / f"{session_id}.html")
         _print(page, as_json=json, session_id=session_id)
+        _show(page, wanted=open)
         return
     if session is not None:
         raise OperatorError(
@@ -70,6 +73,7 @@ def report(
     name = f"{account}_{first}_{last}.html" if account else f"{first}_{last}.html"
     page = write_range(warehouse, first, last, folder / name, account=account)
     _print(page, as_json=json, start=first, end=last)
+    _show(page, wanted=open)
 
 
 def _print(page: Path, *, as_json: bool, **subject: object) -> None:
@@ -78,6 +82,15 @@ def _print(page: Path, *, as_json: bool, **subject: object) -> None:
         print_json({"report": page} | subject)
     else:
         typer.echo(page)
+
+
+def _show(page: Path, *, wanted: bool) -> None:
+    """Open the page in the user's browser, if that is wanted; without one, say so."""
+    if wanted:
+        import webbrowser
+
+        if not webbrowser.open(page.absolute().as_uri()):
+            complain("Warning: no browser was found on this machine; open the file yourself.")
 
 
 def _range(

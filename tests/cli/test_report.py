@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Said
+from tests.cli.conftest import Said, Shell
 from tests.warehouse.builder import Day
 from warehouse import Store, load_session
 
@@ -78,3 +79,25 @@ def test_a_range_that_cannot_be_is_refused(
     told = command(["report", *options])
     assert told.code in (1, 2)
     assert words in told.err
+
+
+@pytest.mark.usefixtures("_two_days")
+@pytest.mark.parametrize("of", [[], ["--start", "2026-03-01"]], ids=["a session", "a range"])
+def test_the_page_is_shown_in_the_browser_that_the_user_has(
+    shell: Shell, tmp_path: Path, of: list[str]
+) -> None:
+    seen, browser = tmp_path / "seen", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}\n')
+    browser.chmod(0o700)
+    shown = replace(shell, variables={"BROWSER": f"{browser} %s"}).run("report", *of, "--open")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    page = (shell.folder / shown.stdout.strip()).resolve()
+    assert seen.read_text() == page.as_uri()
+
+
+@pytest.mark.usefixtures("_two_days")
+def test_without_a_browser_the_page_is_written_and_that_is_said(shell: Shell) -> None:
+    nothing = replace(shell, variables={"PATH": str(shell.folder), "BROWSER": ""})
+    shown = nothing.run("report", "--open")
+    assert (shown.returncode, Path(shell.folder / shown.stdout.strip()).exists()) == (0, True)
+    assert shown.stderr.startswith("Warning: no browser was found on this machine")
