@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -57,9 +57,11 @@ def crashed(broker: Broker) -> Bench:
     return bench
 
 
-def settled(bench: Bench, broker: Broker, now: datetime = NOW) -> tuple[list[r.Record], list[str]]:
+def settled(
+    bench: Bench, broker: Broker, now: datetime = NOW, tickers: Sequence[str] = ("SPY",)
+) -> tuple[list[r.Record], list[str]]:
     """What a restart learns of the orders that the bench left open, look-up after look-up."""
-    assets = {"SPY": asset("SPY")}
+    assets = {ticker: asset(ticker) for ticker in tickers}
     known = agreement.ask_about_orders(bench.books, broker, now, lambda _: None)
     return agreement.settle_orders(bench.books, assets, known, now)
 
@@ -111,19 +113,35 @@ def test_an_order_that_never_left_is_closed_and_not_sent_late() -> None:
         assert bench.books.ledger["A"].cash == D(1000)
 
 
+def in_line() -> Bench:
+    """A session in which an entry of B waits for an exit of A on the same ticker."""
+    said = {("SPY", 0): 1, ("SPY", 1): -1}
+    bench = Bench(
+        spec("A", said, cash="1000"), spec("B", {("SPY", 1): 1}, cash="1000"), plan=STOCKS
+    )
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.minute(1, {"SPY": "100"})
+    return bench
+
+
 def test_an_order_that_waited_for_its_turn_is_dropped_without_asking() -> None:
     with venue() as broker:
-        said = {("SPY", 0): 1, ("SPY", 1): -1}
-        bench = Bench(
-            spec("A", said, cash="1000"), spec("B", {("SPY", 1): 1}, cash="1000"), plan=STOCKS
-        )
-        bench.minute(0, {"SPY": "100"})
-        bench.fill(bench.order("A"))
-        bench.minute(1, {"SPY": "100"})
-        records, unsent = settled(bench, broker)
+        records, unsent = settled(in_line(), broker)
         assert unsent == []
         moves = {x.client_order_id: x.reason for x in records if isinstance(x, r.OrderMoved)}
         assert moves == {order_id("B"): "session_over", order_id("A", 2): "never_reached_broker"}
+
+
+@pytest.mark.parametrize(("tickers", "dropped"), [(["SPY"], []), ([], ["session_over"])])
+def test_an_order_that_waits_since_this_minute_is_kept_if_its_ticker_is_still_traded(
+    tickers: list[str], dropped: list[str]
+) -> None:
+    with venue() as broker:
+        bench = in_line()
+        records, _ = settled(bench, broker, bench.order("B").decided_at + MINUTE / 2, tickers)
+        moved = [x for x in records if isinstance(x, r.OrderMoved)]
+        assert [x.reason for x in moved if x.client_order_id == order_id("B")] == dropped
 
 
 def test_an_order_of_this_very_minute_that_never_left_may_still_be_sent_under_its_id() -> None:
