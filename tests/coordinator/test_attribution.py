@@ -162,11 +162,18 @@ def test_a_fee_of_the_account_is_split_over_its_dates_sales(
         assert books.ledger[name].fees == -D(part)
 
 
-def test_a_fee_of_one_ticker_is_split_over_that_tickers_sales() -> None:
+# a fee of coin, which is settled otherwise, has a pair and a quantity
+@pytest.mark.parametrize(
+    ("kind", "symbol", "qty"),
+    [("TAF", "QQQ", "0"), ("FEE", "QQQ", "-10"), ("FEE", "BTC/USD", "0")],
+)
+def test_a_fee_of_one_ticker_is_split_over_that_tickers_sales(
+    kind: str, symbol: str, qty: str
+) -> None:
     books = books_of({})
     trade(books, "A", Side.SELL, "SPY", "10", "100")
-    trade(books, "B", Side.SELL, "QQQ", "10", "100")
-    assert dollars(post(books, activity("TAF", "-0.02", "QQQ"))) == {"B": D("-0.02")}
+    trade(books, "B", Side.SELL, symbol, "10", "100")
+    assert dollars(post(books, activity(kind, "-0.02", symbol, qty=qty))) == {"B": D("-0.02")}
 
 
 def test_a_sale_that_was_busted_later_bears_no_fee_of_its_date() -> None:
