@@ -129,6 +129,27 @@ def test_bars_of_the_regular_session_count_and_the_last_one_decides_nothing(
     assert (mixed.counts(bar), mixed.deciding(bar.start)[its]) == (counts, decides)
 
 
+@pytest.mark.parametrize(
+    ("moment", "symbol", "is_open"),
+    [
+        ("2026-03-17 09:29:59 NY", "SPY", False),
+        ("2026-03-17 09:30 NY", "SPY", True),
+        ("2026-03-17 15:59:59 NY", "SPY", True),
+        ("2026-03-17 16:00 NY", "SPY", False),
+        ("2026-03-16 23:59:59 Z", "BTC/USD", False),
+        ("2026-03-17 00:00 Z", "BTC/USD", True),
+        ("2026-03-17 23:59:59 Z", "BTC/USD", True),
+        ("2026-03-18 00:00 Z", "BTC/USD", False),
+    ],
+)
+def test_a_market_is_open_from_its_first_moment_until_before_its_last(
+    moment: str, symbol: str, is_open: bool
+) -> None:
+    mixed = plan("2026-03-17 09:20 NY", "stocks, crypto")
+    assert mixed is not None
+    assert mixed.is_open(symbol, at(moment)) is is_open
+
+
 def test_a_market_that_is_not_traded_has_no_first_and_no_last_bar() -> None:
     stocks, crypto = plan("2026-03-17 09:20 NY", "stocks"), plan("2026-03-17 12:00 Z", "crypto")
     assert stocks is not None
@@ -136,6 +157,8 @@ def test_a_market_that_is_not_traded_has_no_first_and_no_last_bar() -> None:
     assert (stocks.first_bar("BTC/USD"), stocks.last_end("BTC/USD")) == (None, None)
     assert (crypto.first_bar("SPY"), crypto.last_end("SPY")) == (None, None)
     assert not crypto.counts(made("2026-03-17 12:00 NY", "SPY"))
+    assert not crypto.is_open("SPY", at("2026-03-17 12:00 NY"))
+    assert not stocks.is_open("BTC/USD", at("2026-03-17 12:00 NY"))
 
 
 @pytest.mark.parametrize(
