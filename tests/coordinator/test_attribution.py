@@ -27,6 +27,7 @@ AT = datetime(2026, 3, 17, 15, tzinfo=UTC)
 BEFORE = datetime(2026, 3, 16, 23, 59, tzinfo=UTC)
 LATER = datetime(2026, 3, 18, 0, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+OF_NEXT = datetime(NEXT.year, NEXT.month, NEXT.day, 14, tzinfo=UTC)
 Each = Mapping[str, str]
 
 
@@ -341,10 +342,22 @@ def test_the_mark_follows_a_split_too_that_was_booked_by_who_knew_no_price(
         assert abs(books.ledger.equity(name) - before) < D("0.00001")
 
 
+@pytest.mark.parametrize(("newest", "price"), [(None, "50"), (AT, "50"), (OF_NEXT, "100")])
+def test_the_mark_is_adjusted_unless_a_bar_of_the_splits_own_day_has_made_it(
+    newest: datetime | None, price: str
+) -> None:
+    books = books_of({"A": "30"})
+    books.last_bar.clear()
+    if newest is not None:
+        books.last_bar["SPY"] = newest
+    post(books, activity("SPLIT", symbol="SPY", qty="30", day=NEXT))
+    assert books.ledger.marks["SPY"] == D(price)
+
+
 def test_a_mark_of_the_splits_own_day_is_a_price_after_it() -> None:
     books, stranger = books_of({"A": "30"}), books_of({"A": "30"})
     del stranger.ledger.marks["SPY"]
-    books.last_bar["SPY"] = datetime(NEXT.year, NEXT.month, NEXT.day, 14, tzinfo=UTC)
+    books.last_bar["SPY"] = OF_NEXT
     for posting in post(stranger, activity("SPLIT", symbol="SPY", qty="30", day=NEXT)):
         books.apply_foreign(posting)
     assert books.ledger.marks["SPY"] == D(100)
