@@ -130,6 +130,20 @@ def test_bars_of_the_regular_session_count_and_the_last_one_decides_nothing(
 
 
 @pytest.mark.parametrize(
+    ("markets", "begin"),
+    [
+        ("stocks", "2026-03-17 09:30 NY"),
+        ("crypto", "2026-03-17 00:00 Z"),
+        ("stocks, crypto", "2026-03-17 00:00 Z"),
+    ],
+)
+def test_a_session_begins_when_the_first_of_its_markets_opens(markets: str, begin: str) -> None:
+    found = plan("2026-03-17 09:20 NY", markets)
+    assert found is not None
+    assert found.begin == at(begin)
+
+
+@pytest.mark.parametrize(
     ("moment", "symbol", "is_open"),
     [
         ("2026-03-17 09:29:59 NY", "SPY", False),
