@@ -218,7 +218,8 @@ def _parts(store: Store, sessions: Sequence[str], span: str, calendar: str) -> l
 def _total(sums: QueryResult) -> str:
     """The heading of the table of P&L, and what all of its rows come to."""
     ((net, fees, fills),) = sums.rows
-    together = f"All together: net P&L {net:z,.2f}, fees {fees:z,.2f}, {fills} fills."
+    filled = "1 fill" if fills == 1 else f"{fills:,} fills"
+    together = f"All together: net P&L {net:z,.2f}, fees {fees:z,.2f}, {filled}."
     return f"<h2>Profit and loss</h2><p>{escape(together)}</p>"
 
 

@@ -417,6 +417,7 @@ def test_a_page_of_many_strategies_is_folded_and_shows_the_smallest_prices(store
     day.buy("S01", "SHIB/USD", "1000000", "0.000012345")
     load_session(store, day.source())
     page = render_report(store, "s1")
+    assert ", 1 fill.</p>" in page
     assert "<summary>Show 71 rows</summary>" in page  # of profit and loss
     assert "<summary>Show 70 rows</summary>" in page  # of gains by day
     assert page.count(">0.000012345</td>") == 2  # of the fill, and what the rest is marked with
