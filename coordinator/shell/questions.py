@@ -24,6 +24,7 @@ from coordinator.shell.missed_bars import MissedBars
 from coordinator.shell.order_lookups import OrderLookups
 from coordinator.shell.pace import Pace, patient
 from coordinator.shell.ports import Ports
+from coordinator.shell.repeats import Repeats
 from coordinator.shell.watchdog import Depth
 
 log = logging.getLogger("coordinator")
@@ -62,6 +63,7 @@ class Questions:
         self._in_line = in_line
         self._keys_refused = keys_refused
         self._looking = False
+        self._repeats = Repeats(ports.monotonic)
 
     @property
     def due_s(self) -> float | None:
@@ -127,14 +129,16 @@ class Questions:
 
     def _not_looked(self, error: BaseException) -> None:
         self._looking = False
-        _not_asked(error)
+        self._not_asked(error)
         if isinstance(error, BrokerRejected) and error.status in KEYS_REFUSED:
             self._keys_refused()
 
     def _ask(self, work: Work) -> None:
-        self._worker.submit(work, self._deliver, _not_asked)
+        self._worker.submit(work, self._deliver, self._not_asked)
 
-
-def _not_asked(error: BaseException) -> None:
-    bug = None if isinstance(error, BrokerError) else error
-    log.warning("the broker could not be asked: %s", error, exc_info=bug)
+    def _not_asked(self, error: BaseException) -> None:
+        line = f"the broker could not be asked: {error}"
+        if not isinstance(error, BrokerError):
+            log.warning(line, exc_info=error)
+        elif told := self._repeats.told(line):
+            log.warning(told)

@@ -217,6 +217,22 @@ def test_a_question_that_fails_is_told_and_hurts_nobody(
     assert "Traceback" not in caplog.text, "it is the broker's fault, and has no place here"
 
 
+def test_an_outage_is_told_at_once_and_then_each_minute_and_not_with_every_question(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(desk: Desk) -> None:
+        for now_s in (0.0, 5.0, 59.0, 60.0, 65.0):
+            desk.local_s.now_s = now_s
+            desk.questions.look(Depth.ACCOUNT)
+            desk.questions.read_clock()
+            assert isinstance(await desk.answer(), m.ClockRead)
+
+    run(story, tmp_path, {"kind": "http_error", "path": "/v2/account", "status": 503, "times": 5})
+    told = [line for line in caplog.messages if line.startswith("the broker could not be asked")]
+    assert len(told) == 2
+    assert told[1] == f"{told[0]} (and 2 times since it was last said)"
+
+
 def test_a_bug_of_ours_in_a_question_is_logged_with_its_place(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
