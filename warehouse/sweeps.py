@@ -7,20 +7,21 @@ from typing import Any
 from warehouse.queries import ask
 from warehouse.store import Store
 
-_SORTED_BY = {
-    "net-pnl": "net_pnl",
-    "return": "total_return",
-    "sharpe": "sharpe",
-    "sortino": "sortino",
-    "drawdown": "-max_drawdown",
+_FIRST = {
+    "net-pnl": ("net_pnl", -1),
+    "return": ("total_return", -1),
+    "sharpe": ("sharpe", -1),
+    "sortino": ("sortino", -1),
+    "drawdown": ("max_drawdown", 1),
 }
-MEASURES = tuple(_SORTED_BY)
-"""The measures for ranking variants; the smallest drawdown is best, else the largest value."""
+"""By measure the column to sort by, and whether the largest (-1) or the smallest value is first."""
+MEASURES = tuple(_FIRST)
+"""The measures for ranking variants."""
 
-_RANKED = """
+_VARIANTS = """
     SELECT strategy, sweep_of, swept, days, start_equity, end_equity, net_pnl, total_return, sharpe,
            sortino, max_drawdown, turnover, fees, orders, fills, days_in_detail
-    FROM v_sweep WHERE account = $1 ORDER BY {column} DESC NULLS LAST, net_pnl DESC, strategy
+    FROM v_sweep WHERE account = $1
 """
 
 
@@ -30,5 +31,12 @@ def ranked(store: Store, account: str, measure: str) -> list[dict[str, Any]]:
     `measure` is one of MEASURES. Ties are ranked by net P&L; variants without a value, such as a
     Sharpe ratio, come last.
     """
-    answer = ask(store, _RANKED.format(column=_SORTED_BY[measure]), [account])
-    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    column, sign = _FIRST[measure]
+
+    def place(row: dict[str, Any]) -> tuple[Any, ...]:
+        value = row[column]
+        missing = value is None
+        return missing, 0 if missing else sign * value, -row["net_pnl"], row["strategy"]
+
+    answer = ask(store, _VARIANTS, [account])
+    return sorted((dict(zip(answer.columns, row, strict=True)) for row in answer.rows), key=place)
