@@ -30,6 +30,7 @@ from flows.server.supervisor import holder
 _READY_S = 300.0
 _TRIES = 3
 """How many ports are tried if other processes take them before our server does."""
+_LEFT_ALONE = "Its supervisor was killed: ending the live sessions, then the worker and the server"
 _STOP_S = 240.0
 _NO_KEYS = "No keys (APCA_API_KEY_ID, APCA_API_SECRET_KEY): every session is simulated."
 _KEYS_CAME_LATER = (
@@ -164,7 +165,7 @@ def down(home: Path) -> int:
 
 
 def _end_supervisor(places: Places, process: int) -> bool:
-    print("Ending the live sessions, then the worker and the server")
+    print("Ending the live sessions, then the worker and the server", flush=True)
     os.kill(process, signal.SIGTERM)
     end_s = time.monotonic() + _STOP_S
     while holder(places.lock) is not None or "flows.server" in command_of(process):
@@ -184,7 +185,7 @@ def _left_over(places: Places) -> list[str]:
 
 def _end_left_over(places: Places) -> bool:
     """Ends them under the server's settings, which are another process's, not the user's."""
-    print("Its supervisor was killed: ending the live sessions, then the worker and the server")
+    print(_LEFT_ALONE, flush=True)
     command = [sys.executable, "-m", "flows.server", "finish", "--home", str(places.home)]
     command += ["--port", places.port.read_text()]
     done = subprocess.run(command, cwd=ROOT, check=False)  # noqa: S603  our own words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import signal
 import socket
 import sqlite3
@@ -38,6 +39,7 @@ from flows.server.ports import listener
 from flows.server.runs import is_left_out
 from flows.server.stack import Stack
 from flows.server.supervisor import holder, sole
+from tests.environment import bare_environment
 from tests.flows.shells import Shell
 
 ROOT = Path(__file__).parents[2]
@@ -278,6 +280,33 @@ def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
     with sole(lock) as alone:
         assert alone is True
         assert holder(lock) == os.getpid()
+
+
+def test_make_down_says_what_it_waits_for_while_it_waits_also_into_a_pipe(tmp_path: Path) -> None:
+    places = Places.under(tmp_path)
+    places.lock.parent.mkdir(parents=True, exist_ok=True)
+    hold = (
+        "import pathlib, signal, sys\nfrom flows.server.supervisor import sole\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "with sole(pathlib.Path(sys.argv[1])) as alone:\n    print(alone, flush=True)\n"
+        "    sys.stdin.read()"
+    )
+    down = [sys.executable, "-m", "flows.server", "down", "--home", str(tmp_path)]
+    environment = bare_environment(tmp_path)
+    environment.pop("PYTHONUNBUFFERED", None)
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", hold, str(places.lock)]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as busy:
+        assert busy.stdin is not None
+        assert busy.stdout is not None
+        assert busy.stdout.readline() == "True\n"
+        with subprocess.Popen(down, stdout=pipe, text=True, cwd=ROOT, env=environment) as ending:
+            assert ending.stdout is not None
+            told, _, _ = select.select([ending.stdout], [], [], 60)
+            busy.stdin.close()
+            assert told, "it waited without a word"
+            said = ending.stdout.read().splitlines()
+    assert said == ["Ending the live sessions, then the worker and the server", "Stopped."]
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
