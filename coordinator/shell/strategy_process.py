@@ -12,6 +12,7 @@ import random
 import select
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -90,12 +91,12 @@ class Nursery:
         if not self._pid:
             run_nursery(theirs, self._rules, self._load, parent, random_state)
         theirs.close()
-        self._control.settimeout(REPLY_S)
         return self
 
     def __exit__(self, *_: object) -> None:
         """End it and every worker, and leave no trace of them."""
         has_ended = False
+        self._control.settimeout(REPLY_S)
         with self._control, suppress(OSError):
             self._control.shutdown(socket.SHUT_WR)
             while self._control.recv(LINE_BYTES):
@@ -103,6 +104,7 @@ class Nursery:
             has_ended = True
         if not has_ended:
             os.kill(self._pid, signal.SIGKILL)
+        _kill_session(self._pid)  # before it is reaped: until then its number is not given away
         with suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
         gc.unfreeze()
@@ -143,6 +145,7 @@ class Nursery:
         """
         with self._lock:
             was_late, self._is_late = self._is_late, True
+            self._control.settimeout(REPLY_S)
             if action == "end" or not was_late:
                 self._control.sendall(line([action, number]))
             if was_late:
@@ -150,6 +153,16 @@ class Nursery:
             text, received, _, _ = socket.recv_fds(self._control, LINE_BYTES, 1)
             self._is_late = False
             return text, received
+
+
+def _kill_session(leader: int) -> None:
+    """Kill what is left of a session; only Linux tells of it."""
+    if sys.platform != "linux":
+        return
+    for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(pid) == leader:
+                os.kill(pid, signal.SIGKILL)
 
 
 class StrategyProcess:

@@ -191,23 +191,24 @@ def test_one_for_which_no_more_files_can_be_opened_is_faulted_and_its_process_en
 
 
 @contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    """This process does nothing meanwhile, and catches up afterwards."""
-    os.kill(pid, signal.SIGSTOP)
+def stopped(forks: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The process that forks does nothing meanwhile; nobody waits, and it catches up afterwards."""
+    os.kill(forks, signal.SIGSTOP)
     try:
-        yield
+        with monkeypatch.context() as impatient:
+            impatient.setattr(strategy_process, "REPLY_S", 0.3)
+            yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        os.kill(forks, signal.SIGCONT)
 
 
 def test_a_process_that_is_forked_too_late_decides_for_no_other_strategy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(strategy_process, "REPLY_S", 0.3)
     rules = {"A": Does(lambda bar: 1), "B": Does(lambda bar: -1, longest_window=2)}
     with isolated([named(*each) for each in rules.items()], BUILT_IN) as (one, other):
         (forks,) = descendants(os.getpid())
-        with stopped(forks):
+        with stopped(forks, monkeypatch):
             first = Lanes([one])
         second = Lanes([other])
         for lanes, strategy in ((first, one), (second, other)):
@@ -219,12 +220,11 @@ def test_a_process_that_is_forked_too_late_decides_for_no_other_strategy(
 def test_one_that_hangs_is_ended_although_another_was_forked_too_late(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(strategy_process, "REPLY_S", 0.3)
     specs = [named("A", Does(lambda bar: loop())), named("B", Turns())]
     with isolated(specs, BUILT_IN, budget=Budget(start_s=1)) as (one, other):
         lanes = Lanes([one])
         forks, worker = descendants(os.getpid())
-        with stopped(forks):
+        with stopped(forks, monkeypatch):
             Lanes([other])
         lanes.feed_all([bars()[0]])
         assert "StrategyHung" in lanes.fault(one)
@@ -234,7 +234,6 @@ def test_one_that_hangs_is_ended_although_another_was_forked_too_late(
 def test_what_a_strategy_has_started_ends_although_another_was_forked_too_late(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(strategy_process, "REPLY_S", 0.3)
     told = tmp_path / "pid"
 
     def start_another() -> None:
@@ -244,9 +243,23 @@ def test_what_a_strategy_has_started_ends_although_another_was_forked_too_late(
     with isolated(specs, BUILT_IN) as (one, other):
         Lanes([one])
         forks, *_ = descendants(os.getpid())
-        with stopped(forks):
+        with stopped(forks, monkeypatch):
             Lanes([other])
     assert ended([int(told.read_text())], within_s=5)
+
+
+@pytest.mark.parametrize("befalls", [signal.SIGSTOP, signal.SIGKILL], ids=["hangs", "is killed"])
+def test_what_a_strategy_has_started_ends_although_the_one_that_forks(
+    monkeypatch: pytest.MonkeyPatch, befalls: signal.Signals
+) -> None:
+    rule = Does(lambda bar: 1, at_start=lambda: subprocess.Popen(["sleep", "3600"]))
+    with isolated([named("A", rule)], BUILT_IN) as (one,):
+        Lanes([one])
+        forks, *others = descendants(os.getpid())
+        monkeypatch.setattr(strategy_process, "REPLY_S", 0.3)
+        os.kill(forks, befalls)
+    assert len(others) == 2, "the strategy's process, and what it has started"
+    assert ended([forks, *others])
 
 
 def test_what_a_strategy_has_started_ends_with_it(tmp_path: Path) -> None:
