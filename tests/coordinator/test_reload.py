@@ -229,6 +229,20 @@ def test_what_a_removed_strategys_cancelled_order_has_filled_is_kept_or_sold_as_
     assert sold == ([("A", "SPY", SELL, D(20))] if removal is SELL_IT else [])
 
 
+@pytest.mark.parametrize("removal", list(Removal))
+def test_a_removed_strategys_open_sale_goes_on_only_if_all_it_holds_is_to_be_sold(
+    removal: Removal,
+) -> None:
+    bench = holding()
+    bench.minute(9, {"SPY": "100"})
+    sale = bench.order("A", 2)
+    assert sale.side is SELL
+    bench.update(sale, OrderStatus.NEW)
+    reload(bench, B, removal=removal)
+    asked = [c.client_order_id for c in bench.commands if isinstance(c, m.CancelOrder)]
+    assert asked == ([] if removal is SELL_IT else [sale.client_order_id])
+
+
 def test_what_waits_of_a_removed_strategy_is_never_sent() -> None:
     bench = holding()
     reload(bench, A, spec("D", {("SPY", 9): 1}, **HALF))
