@@ -88,6 +88,8 @@ class Judge:
         """The broker's ids of orders that the journal knows."""
         self._whose: dict[TrueExecution, str] = {}
         self._booked: Counter[TrueExecution] = Counter()
+        self._trades: list[tuple[datetime, str, str, Decimal]] = []
+        """Everything bought and sold, also inside: when, by whom, and units with their sign."""
         self._postings: dict[tuple[str, str], r.ActivityBooked] = {}
         self._frozen: dict[str, tuple[str, datetime]] = {}
         self._stopped: dict[str, r.EntriesStopped] = {}
@@ -276,6 +278,7 @@ class Judge:
         book = self.books[record.strategy]
         book.cash += sign * fill.cash
         book.shares[record.symbol] += sign * fill.shares
+        self._trades.append((record.at, record.strategy, record.symbol, sign * fill.shares))
         self.fills += not back
         if self._up_since is not None and not back:
             lag = now - max(fill.at, self._up_since)
@@ -299,6 +302,7 @@ class Judge:
         book = self.books[record.strategy]
         book.cash -= sign * record.qty * record.price
         book.shares[record.symbol] += sign * record.qty
+        self._trades.append((record.at, record.strategy, record.symbol, sign * record.qty))
         intent = self.intents[record.client_order_id]
         intent.crossed = True
         if record.fee or record.fee_qty or intent.posts or record.qty != intent.record.qty:
@@ -320,13 +324,26 @@ class Judge:
         book = self.books[record.strategy]
         book.cash += record.amount
         if record.symbol:
-            all_shares = [one.shares[record.symbol] for one in self.books.values()]
-            unknown = record.strategy == LEFT_OVER and sum(all_shares) < 0  # nobody bought them
-            before = book.shares[record.symbol]
+            if record.kind is r.ActivityKind.SPLIT:
+                self._judge_split(record)
             book.shares[record.symbol] += record.qty
-            splits = any(all_shares) and record.kind is r.ActivityKind.SPLIT and not unknown
-            if splits and before * book.shares[record.symbol] <= 0:
-                self.blame(f"a split is of those who hold, and leaves them some: {record}")
+
+    def _judge_split(self, record: r.ActivityBooked) -> None:
+        """Is it of one who holds some, or held some when it was listed, and are some left?"""
+        all_shares = [one.shares[record.symbol] for one in self.books.values()]
+        unknown = record.strategy == LEFT_OVER and sum(all_shares) < 0  # nobody bought them
+        listed = {one.activity_id: one.at for one in self._brokerage.activities}
+        since = [
+            units
+            for at, strategy, symbol, units in self._trades
+            if (strategy, symbol) == (record.strategy, record.symbol)
+            and at > listed[record.activity_id]
+        ]
+        now = self.books[record.strategy].shares[record.symbol]
+        held = now, now - sum(since, NOUGHT)
+        splits = any(all_shares) and not unknown
+        if splits and all(units * (units + record.qty) <= 0 for units in held):
+            self.blame(f"a split is of those who hold, and leaves them some: {record}")
 
     def _find(self, record: r.DiscrepancyFound) -> None:
         """The session says that it cannot explain something: is there something?"""
