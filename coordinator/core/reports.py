@@ -204,15 +204,16 @@ def _busted(bust: m.Bust, known: Executions, instead: m.Execution | None) -> Pos
     which has ids of its own, of the same quantity and price.
 
     One that the stream reported under another id is not meant: the one that is was never reported.
-    Nor is one that equals `instead`, because REST listed the correction first. Of none is one that
-    was taken back by REST's word (`shell/amends.py`).
+    Nor is one that equals `instead`, because REST listed the correction first. None is, if one like
+    it was taken back by REST's word (`shell/amends.py`), which may have meant that one: if there is
+    another, REST will say so.
     """
-    standing = known.standing()
+    standing, sums = known.standing(), (bust.qty, bust.price)
+    by_rest = (p for p in known.postings if OF_REST in p.execution_id and p.qty < 0)
+    if OF_REST not in bust.execution_id and any((-p.qty, p.price) == sums for p in by_rest):
+        return None
     if any(posting.execution_id == bust.previous_id for posting in known.postings):
         return next((p for p in standing if p.execution_id == bust.previous_id), None)
-    sums = bust.qty, bust.price
-    if any(OF_REST in p.execution_id and (-p.qty, p.price) == sums for p in known.postings):
-        return None
     rest = [p for p in standing if OF_REST in p.execution_id]
     right = (instead.qty, instead.price, instead.cum_qty) if instead else None
     alike = [

@@ -15,10 +15,13 @@ from itertools import zip_longest
 
 from coordinator.core import messages as m
 from coordinator.core.books import Books
-from coordinator.core.executions import Posting
+from coordinator.core.executions import OF_REST, Posting
 from coordinator.core.orders import PHASE, Order, Phase
-from coordinator.core.values import ZERO
+from coordinator.core.values import CENT, ZERO, exactly
+from coordinator.errors import BrokerRejected
 from coordinator.shell.broker import Broker
+from coordinator.shell.evidence import FEW, gather
+from coordinator.shell.fields import Malformed
 from coordinator.shell.wire import Fill
 
 log = logging.getLogger("coordinator")
@@ -32,33 +35,48 @@ def unheard(
     """Reports that take back what the books have of an order and the broker has no longer.
 
     `listed` are the account's executions after `since`. An order counts only if it has ended by the
-    broker's word, too, and if the executions that are listed of it sum to what is filled of it.
+    broker's word, too, and if the executions that are listed of it sum to what is filled of it. One
+    that the broker does not show, or shows unreadable, stays as it is.
     """
     theirs: dict[str, list[m.Execution]] = defaultdict(list)
     for fill in listed:
         theirs[fill.order_id].append(fill.execution)
-    found: list[m.OrderUpdate] = []
+    suspects: list[Order] = []
     for order in list(books.orders):  # at once: the loop may add to them meanwhile
-        standing = order.executions.standing()
-        recent = [posting for posting in standing if posting.at > since]
+        recent = [posting for posting in order.executions.standing() if posting.at > since]
         is_settled = order.phase is Phase.DONE and all(p.at < now - SETTLED for p in recent)
         was_sent = bool(order.broker_order_id)  # else it was matched with another strategy's
         if was_sent and is_settled and _compared(recent, theirs[order.broker_order_id])[0]:
-            found += _amended(broker, order, standing, now)
+            suspects.append(order)
+    batches = [suspects] if len(suspects) > FEW else [[order] for order in suspects]
+    return [update for batch in batches for update in _amended(broker, batch, now)]
+
+
+def _amended(broker: Broker, suspects: Sequence[Order], now: datetime) -> list[m.OrderUpdate]:
+    """What REST says of orders that the books have otherwise, asked at once."""
+    try:
+        known = gather(suspects, broker, _not_at_all, patient=())
+    except (BrokerRejected, Malformed) as error:
+        log.error("what the broker took back of an order's executions cannot be had: %s", error)
+        return []
+    found: list[m.OrderUpdate] = []
+    for order in suspects:
+        reports = known.get(order.client_order_id, ())
+        own = [told for told in reports if told.broker_order_id == order.broker_order_id]
+        found += _differing(order, own, now)
     return found
 
 
-def _amended(
-    broker: Broker, order: Order, standing: Sequence[Posting], now: datetime
+def _differing(
+    order: Order, reports: Sequence[m.OrderUpdate], now: datetime
 ) -> list[m.OrderUpdate]:
-    """What REST says of one order that the books have otherwise."""
-    told = broker.order_at(order.broker_order_id)
-    if told is None or PHASE[told.status] is not Phase.DONE:
+    """What the reports on one order, one for each execution, say that the books have otherwise."""
+    if not reports or PHASE[reports[0].status] is not Phase.DONE:
         return []
-    executions = broker.executions(order.broker_order_id, order.decided_at - SETTLED)
+    told, executions = reports[0], [one.execution for one in reports if one.execution]
     if sum((execution.qty for execution in executions), ZERO) != told.filled_qty:
         return []
-    gone, new = _compared(standing, executions)
+    gone, new = _compared(order.executions.standing(), executions)
     if not gone:
         return []
     log.warning(
@@ -74,14 +92,20 @@ def _amended(
     ]
 
 
+def _not_at_all(_: float) -> None:
+    """Nothing is waited for: an order that the broker does not show stays as it is."""
+
+
 def _compared(
     ours: Iterable[Posting], theirs: Iterable[m.Execution]
 ) -> tuple[list[Posting], list[m.Execution]]:
-    """The executions that only the books have, and those that only the broker lists."""
+    """The executions that only the books have, and those that only the broker lists.
+
+    A list may round prices: those that make less than a cent of difference are alike.
+    """
     gone, new = list[Posting](), list(theirs)
     for posting in ours:
-        sums = posting.qty, posting.price
-        alike = next((one for one in new if (one.qty, one.price) == sums), None)
+        alike = next((one for one in new if _are_alike(posting, one)), None)
         if alike is None:
             gone.append(posting)
         else:
@@ -89,7 +113,12 @@ def _compared(
     return gone, new
 
 
+@exactly
+def _are_alike(ours: Posting, theirs: m.Execution) -> bool:
+    return ours.qty == theirs.qty and abs(ours.price - theirs.price) * ours.qty < CENT
+
+
 def _bust(posting: Posting, now: datetime) -> m.Bust:
     """No other bust has its name: the stream's of a correction is called after the correction."""
     name = posting.execution_id
-    return m.Bust(f"unlisted.{name}", name, posting.qty, posting.price, now)
+    return m.Bust(f"unlisted{OF_REST}{name}", name, posting.qty, posting.price, now)

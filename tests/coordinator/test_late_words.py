@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -475,6 +475,79 @@ def test_an_execution_that_rest_no_longer_lists_is_taken_back_once_though_the_st
     assert play.held() == {"A": D(90), UNASSIGNED: D(10)}
 
 
+def test_a_late_word_of_what_rest_no_longer_lists_takes_nothing_else_back(play: Play) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    gone = play.executed(ticket, 90, play.x)
+    play.executed(ticket, 90, play.x)  # as large and as dear
+    play.look()
+    play.later(300)
+    play.truth.bust(gone)
+    play.look(10, 100.0)
+    play.x.take(told_bust(gone, 1, play.later(60)))
+    play.look(3)
+    assert play.held() == {"A": D(90), UNASSIGNED: D(10)}
+
+
+@pytest.mark.parametrize("answer", [Malformed("without its side"), BrokerRejected(422, None, "no")])
+def test_an_order_that_cannot_be_had_keeps_its_executions_and_hides_nothing_else(
+    play: Play, monkeypatch: pytest.MonkeyPatch, answer: BrokerError
+) -> None:
+    play.start(play.x)
+    gone = play.executed(play.ordered(), 180, play.x)
+    play.look()
+    play.later(300)
+    play.truth.bust(gone)
+
+    def refused(*_: object) -> None:
+        raise answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(play.rest, "order", refused)
+        patched.setattr(play.rest, "order_at", refused)
+        play.look(5, 100.0)
+        play.truth.post("DIV", play.now.date(), "SPY", cash=19 * NANO * NANO)
+        play.look(5, 100.0)
+    books = play.x.books
+    assert (books.ledger["A"].cash, books.ledger["A"].positions["SPY"].qty) == (D(2018), D(180))
+    assert set(books.frozen) == {"cash", "position.SPY"}
+    play.look(5, 100.0)
+    assert play.held() == {UNASSIGNED: D(10)}
+
+
+def test_many_orders_in_doubt_cost_few_requests(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play.start(play.x)
+    for minute in range(8):
+        play.board["A", "SPY"] = -1 if minute % 2 else 1
+        play.x.wire.clear()
+        play.later(60)
+        play.x.take(minute_bars(OPEN + minute * MINUTE, {"SPY": PRICE}, ["SPY"]))
+        (order,) = (c for c in play.x.wire if isinstance(c, m.SubmitOrder))
+        sign, name = order.side.sign, order.client_order_id
+        ticket = play.truth.accept(name, "A", "SPY", sign, 180 * NANO, play.now)
+        deal = play.executed(ticket, 180, play.x)
+    play.look()
+    play.later(300)
+    play.truth.bust(deal)
+    play.rest.lag_s = 9999.0
+    requests: list[str] = []
+
+    def noting(question: str, ask: Callable[..., object]) -> Callable[..., object]:
+        def noted(*args: object) -> object:
+            requests.append(question)
+            return ask(*args)
+
+        return noted
+
+    for question in ("order", "order_at", "orders_after", "executions", "fills"):
+        monkeypatch.setattr(play.rest, question, noting(question, getattr(play.rest, question)))
+    play.look(5, 100.0)
+    assert requests.count("orders_after") > 0
+    assert not {"order", "order_at", "executions"} & set(requests)
+
+
 def _drift(play: Play) -> None:
     play.truth.cash -= NANO * NANO
 
@@ -497,6 +570,32 @@ def test_what_rest_does_not_list_is_not_taken_back_while_the_broker_counts_it(
         monkeypatch.setattr(play.rest, "executions", lambda *_: [])
     play.look(10, 100.0)
     assert play.x.books.ledger["A"].positions["SPY"].qty == D(180)
+    assert list(play.x.books.frozen) == ["cash"], "nobody knows what it is"
+
+
+def test_what_rest_lists_at_a_rounded_price_is_not_corrected(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    play.truth.execute(ticket, 180 * NANO, PRICE + 123_456_789, play.later(0.01))
+    play.x.take(told(ticket, play.now, ticket.deals[0].told("stream")))
+    play.look()
+    ask, ask_all = play.rest.executions, play.rest.fills
+
+    def rounded(one: m.Execution) -> m.Execution:
+        return replace(one, price=one.price.quantize(D("0.0001")))
+
+    monkeypatch.setattr(play.rest, "executions", lambda *a: [rounded(one) for one in ask(*a)])
+    monkeypatch.setattr(
+        play.rest,
+        "fills",
+        lambda *a: [replace(fill, execution=rounded(fill.execution)) for fill in ask_all(*a)],
+    )
+    play.later(300)
+    _drift(play)
+    play.look(10, 100.0)
+    assert play.x.books.ledger["A"].cash == D(20_000) - 180 * D("100.123456789")
     assert list(play.x.books.frozen) == ["cash"], "nobody knows what it is"
 
 
