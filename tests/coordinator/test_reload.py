@@ -138,6 +138,23 @@ def test_an_edited_initial_cash_is_a_transfer_and_no_profit() -> None:
     assert bench.gains()["A"] == 0
 
 
+def test_of_initial_cash_that_is_in_shares_the_book_is_short_and_buys_nothing_until_it_sells() -> (
+    None
+):
+    says = {("SPY", 0): 1, ("QQQ", 2): 1, ("SPY", 3): -1, ("QQQ", 5): 1}
+    bench = Bench(spec("A", says, **HALF))
+    bench.minute(0, {"SPY": "100", "QQQ": "50"})
+    bench.fill(bench.order("A"), "100")
+    assert reload(bench, spec("A", says, cash="4000", **HALF)).done
+    assert bench.books.ledger["A"].cash == D(-1000)
+    for minute in (2, 3):
+        bench.minute(minute, {"SPY": "100", "QQQ": "50"})
+    assert bench.sent()[1:] == [("A", "SPY", SELL, D(50))]
+    bench.fill(bench.order("A", 2), "100")
+    bench.minute(5, {"SPY": "100", "QQQ": "50"})
+    assert bench.sent()[2:] == [("A", "QQQ", BUY, D(40))]
+
+
 def test_a_strategy_that_moves_here_today_begins_at_the_last_price_seen_and_its_day_goes_on() -> (
     None
 ):
