@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.security.guard import GUARD
 
 GUARD.start()
 # A shell's background ignores Ctrl-C, and what a test starts there would ignore the test's, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# How long an example takes tells of the machine's other work, too.
+settings.register_profile("on any machine", deadline=None)
+settings.load_profile("on any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
