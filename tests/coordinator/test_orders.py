@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -131,6 +132,13 @@ def test_a_fill_that_no_report_announced_counts_as_reported() -> None:
     orders.move(one, S.CANCELED)
     orders.fill(one, posting(4, 4))
     assert (one.reported_qty, one.is_entry, one.misses_fills) == (D(4), True, False)
+
+
+def test_a_part_of_a_unit_is_an_execution_and_no_bust() -> None:
+    one = order()
+    part = replace(posting(1, 1), qty=D("0.5"), cum_qty=D("0.5"))
+    taken(one).fill(one, part)
+    assert one.executions.has(part.cum_qty, part.at, part.qty, part.price)
 
 
 def test_one_id_is_one_order() -> None:
