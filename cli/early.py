@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from types import FrameType
 
 _kept: list[int] = []
 
@@ -14,7 +15,7 @@ def keep_signals() -> None:
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, lambda kept, _: _kept.append(kept))
+            signal.signal(number, _keep)
 
 
 def kept_signals() -> list[int]:
@@ -22,3 +23,12 @@ def kept_signals() -> list[int]:
     found = _kept[:]
     del _kept[: len(found)]
     return found
+
+
+def is_keeping(handler: object) -> bool:
+    """Whether a signal's handler is the one that keeps it."""
+    return handler is _keep
+
+
+def _keep(number: int, _: FrameType | None) -> None:
+    _kept.append(number)

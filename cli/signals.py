@@ -15,7 +15,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from cli.early import kept_signals
+from cli.early import is_keeping, kept_signals
 from cli.faults import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class StopSignals:
         trace: TracebackType | None,
     ) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if is_keeping(handler) else handler)
         signal.set_wakeup_fd(self._fd_before)
         self._woken.close()
         self._waker.close()

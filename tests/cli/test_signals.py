@@ -217,6 +217,30 @@ def test_a_run_that_is_stopped_while_it_is_imported_ends_as_one_that_is_stopped_
     assert "Stopping: " in done.stderr
 
 
+AFTER = """
+import os, signal
+from cli.early import keep_signals
+from cli.signals import StopSignals
+
+keep_signals()
+with StopSignals("Stopping."):
+    pass
+os.kill(os.getpid(), signal.{number})
+print("lives on")
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_a_signal_after_the_session_is_not_kept_for_another_one(shell: Shell, number: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER.format(number=number)],
+        env=shell.environment,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (-getattr(signal, number), b"")
+
+
 @pytest.mark.parametrize("asked", [["status"], []])
 def test_sigterm_ends_a_command_that_trades_nothing_at_once(shell: Shell, asked: list[str]) -> None:
     done = subprocess.run(
