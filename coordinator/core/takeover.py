@@ -4,7 +4,7 @@ used up of its daily limits, and the prices of what it holds."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -56,15 +56,29 @@ def hand_over(books: Books, opened: r.SessionOpened) -> None:
     names = books.neighbours.open(opened, looked_at)
     for opening in opened.openings:
         if (name := opening.strategy) in names:
+            if name in books.days:
+                _leave(books, name)
             day = begun_day(books, opened, opening)
             books.days.pop(name, None)
             books.neighbours.days[name] = day
             books.neighbours.run(name, opened)
 
 
-def note_closes(books: Books, strategies: Collection[str]) -> None:
-    """Note what strategies hold, and the last prices: the session that ran them is over."""
-    marks = books.neighbours.marks
+def _leave(books: Books, strategy: str) -> None:
+    """Note what a strategy of ours holds, and our last prices, before another one runs it."""
+    if books.session is not None:
+        books.neighbours.run(strategy, books.session)
+        note_closes(books, [strategy], books.ledger.marks)
+
+
+def note_closes(
+    books: Books, strategies: Collection[str], marks: Mapping[str, Decimal] | None = None
+) -> None:
+    """Note what strategies hold, and the last prices: the session that ran them is over.
+
+    `marks` are those of who ran them, the others' unless they are given.
+    """
+    marks = books.neighbours.marks if marks is None else marks
     for name in books.ledger.accounts.keys() & strategies:
         held = books.ledger[name].positions
         closes = {s: Close(position.qty, marks[s]) for s, position in held.items() if s in marks}

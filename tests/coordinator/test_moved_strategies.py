@@ -387,6 +387,21 @@ def test_what_a_strategy_gained_since_its_last_session_counts_in_the_day_of_who_
     assert row["net_pnl"] == books.day_pnl("A")
 
 
+@pytest.mark.parametrize("meanwhile", [y_holds_the_coin, z_sees_another_price_after_x_has_ended])
+def test_a_strategy_that_comes_back_on_the_day_on_which_it_left_goes_on_with_that_day(
+    account: Account, meanwhile: Callable[[Account], object]
+) -> None:
+    left = bought_and_risen(account)
+    meanwhile(account)
+    there = taken_over(account)
+    account._seats[-1].take(minute_bars(account.now, {COIN: 120 * NANO}, [COIN]))
+    account.stop()
+    account.now += ONE_HOUR
+    back = account.start("X", "A", {}, plan=a_day_later(1)).books
+    assert back.days["A"].start_equity == there.days["A"].start_equity == left
+    assert back.day_pnl("A") == there.day_pnl("A") == 10 * BOUGHT
+
+
 @pytest.mark.parametrize("runs", ["A", "B"], ids=["as it was", "with another strategy"])
 def test_a_session_that_goes_on_after_its_end_leaves_a_strategy_with_the_equity_that_it_had_last(
     account: Account, runs: str
