@@ -96,8 +96,9 @@ class Rules:
             case r.OrderIntended():
                 self._intend(record)
             case r.OrderAdopted():
-                old = self._orders[record.replaces].intent
-                intent = replace(old, client_order_id=record.client_order_id, qty=record.qty)
+                old = self._orders[record.replaces]
+                old.over = True  # whether or not the broker has said so of the old one itself
+                intent = replace(old.intent, client_order_id=record.client_order_id, qty=record.qty)
                 self._orders[record.client_order_id] = Wanted(intent)
             case r.OrderMoved():
                 order = self._orders[record.client_order_id]
