@@ -30,7 +30,10 @@ from cli.tables import print_json
 if TYPE_CHECKING:
     from coordinator.bootstrap import RunOptions, SessionOutcome
 
-STOPPING = "Stopping: waiting for the ends of open orders. Press Ctrl-C again to leave at once."
+STOPPING = (
+    "Stopping: waiting for the ends of open orders, and for what the broker still has to answer."
+    " Press Ctrl-C again to leave at once."
+)
 LEFT = "Left at once. The journal keeps everything; the next start resumes from it."
 LEFT_SIMULATED = (
     "Left at once. The journal keeps what was done; a simulated session is not resumed, because its"

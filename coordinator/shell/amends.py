@@ -97,20 +97,29 @@ def _not_at_all(_: float) -> None:
 
 
 def _compared(
-    ours: Iterable[Posting], theirs: Iterable[m.Execution]
+    ours: Sequence[Posting], theirs: Iterable[m.Execution]
 ) -> tuple[list[Posting], list[m.Execution]]:
     """The executions that only the books have, and those that only the broker lists.
 
-    A list may round prices: those that make less than a cent of difference are alike.
+    The same id is the same execution, and so are the same sums. A list may round prices: of the
+    rest, those that make less than a cent of difference are alike.
     """
-    gone, new = list[Posting](), list(theirs)
-    for posting in ours:
-        alike = next((one for one in new if _are_alike(posting, one)), None)
-        if alike is None:
-            gone.append(posting)
-        else:
-            new.remove(alike)
+    gone, new = list(ours), list(theirs)
+    for are_same in (_have_one_id, _have_one_sum, _are_alike):
+        for posting in list(gone):
+            same = next((one for one in new if are_same(posting, one)), None)
+            if same is not None:
+                gone.remove(posting)
+                new.remove(same)
     return gone, new
+
+
+def _have_one_id(ours: Posting, theirs: m.Execution) -> bool:
+    return ours.execution_id == theirs.execution_id
+
+
+def _have_one_sum(ours: Posting, theirs: m.Execution) -> bool:
+    return (ours.qty, ours.price) == (theirs.qty, theirs.price)
 
 
 @exactly

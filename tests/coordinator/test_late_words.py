@@ -599,6 +599,21 @@ def test_what_rest_lists_at_a_rounded_price_is_not_corrected(
     assert list(play.x.books.frozen) == ["cash"], "nobody knows what it is"
 
 
+def test_of_two_executions_less_than_a_cent_apart_the_one_that_was_corrected_is(play: Play) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    for dearer in (2_100_000, 0):
+        deal = play.truth.execute(ticket, 4 * NANO, PRICE + dearer, play.later(0.01))
+        play.x.take(told(ticket, play.now, deal.told("stream")))
+    play.executed(ticket, 172, play.x)
+    play.look()
+    play.later(300)
+    play.truth.correct(ticket.deals[0], PRICE - 7_900_000, play.now)
+    play.look(10, 100.0)
+    assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
+    assert play.x.books.ledger["A"].cash == D(2000) + 4 * D("0.0079")
+
+
 def test_a_correction_that_rest_places_where_it_stood_before_a_bust_is_booked_once(
     play: Play,
 ) -> None:
