@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from coordinator.core import records as r
-from coordinator.core.executions import ABOUT_THEN, Executions, Posting
+from coordinator.core.executions import ABOUT_THEN, OF_REST, Executions, Posting
 from coordinator.core.orders import Order
 from coordinator.core.values import ZERO, Side
 
@@ -105,7 +105,7 @@ class Postings:
         day = _day(fill, known)
         if fill.side is Side.SELL and not fill.is_cross:
             self._add_sale(fill, day)
-        self._add_trade(fill)
+        self._add_trade(fill, known)
         if fill.fee:
             symbol, fee = (fill.symbol, fill.fee_qty) if fill.fee_qty else ("", fill.fee)
             self._accrue(symbol, fill.strategy, fee, day)
@@ -183,12 +183,12 @@ class Postings:
                 found[strategy] = found.get(strategy, ZERO) + units
         return found
 
-    def _add_trade(self, fill: r.FillBooked) -> None:
+    def _add_trade(self, fill: r.FillBooked, known: Executions) -> None:
         if fill.at.date() > self._traded_on:
             self._traded_on = fill.at.date()
             self._traded.clear()
-        units = fill.qty if fill.side is Side.BUY else -fill.qty
-        self._traded.setdefault(fill.symbol, []).append((fill.at, fill.strategy, units))
+        units, at = fill.side.sign * fill.qty, _effective_at(fill, known)
+        self._traded.setdefault(fill.symbol, []).append((at, fill.strategy, units))
 
     def _accrue(self, symbol: str, strategy: str, fee: Decimal, day: date) -> None:
         """Add to a fee of a day that is booked and that the broker will post later."""
@@ -214,6 +214,23 @@ def _day(fill: r.FillBooked, known: Executions) -> date:
         return fill.at.date()
     reversed_at = (p.at for p in known.postings if p.execution_id == fill.reverses)
     return max(reversed_at, default=fill.at).date()
+
+
+def _effective_at(fill: r.FillBooked, known: Executions) -> datetime:
+    """When an execution changed what is held: a correction did when it was told of.
+
+    What was taken back by REST's word (`shell/amends.py`) nobody knows the time of: it is as if
+    it had been at once.
+    """
+    if not fill.reverses:
+        return fill.at
+    own = [*known.postings, _posting(fill)]
+    bust = next((p for p in own if p.reverses == fill.reverses and p.qty < 0), None)
+    if bust is None:
+        return fill.at
+    if OF_REST not in bust.execution_id:
+        return bust.at
+    return next((p.at for p in own if p.execution_id == fill.reverses), fill.at)
 
 
 def _posting(fill: r.FillBooked) -> Posting:

@@ -62,7 +62,8 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
 
     Cash may be off by a cent an execution, or by earlier rounding that proved wrong and is taken
     back; both are UNASSIGNED's. A crypto position may be off by as many coins as were booked as
-    fees with fills and are not posted yet; the strategies that caused those fees pay.
+    fees with fills and are not posted yet; the strategies that caused those fees pay. One that is
+    off by exactly one execution is not: the broker took that one back, and nobody heard of it yet.
     """
     name = f"{found.discrepancy_id}.{now.isoformat()}"
     if found.is_of(DiscrepancyKind.CASH):
@@ -84,9 +85,19 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
         ]
     if not found.is_of(DiscrepancyKind.POSITION) or not is_crypto(found.symbol):
         return []
-    if abs(found.off) > books.posted.unproved(found.symbol):
+    if abs(found.off) > books.posted.unproved(found.symbol) or _is_an_execution(books, found):
         return []
     return correction(books, name, found.symbol, found.off, now)
+
+
+def _is_an_execution(books: Books, found: DiscrepancyFound) -> bool:
+    """Whether the broker lacks just what one execution moved."""
+    return any(
+        found.off == -(order.side.sign * one.qty - one.fee_qty)
+        for order in books.orders
+        if order.symbol == found.symbol
+        for one in order.executions.standing()
+    )
 
 
 def _rounding(

@@ -13,6 +13,7 @@ import pytest
 from coordinator.core import messages as m
 from coordinator.core.opening import session_id
 from coordinator.core.orders import OrderStatus
+from coordinator.core.reconcile import LOOKS
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from coordinator.errors import BrokerError, BrokerRejected
@@ -612,6 +613,31 @@ def test_of_two_executions_less_than_a_cent_apart_the_one_that_was_corrected_is(
     play.look(10, 100.0)
     assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
     assert play.x.books.ledger["A"].cash == D(2000) + 4 * D("0.0079")
+
+
+@pytest.mark.parametrize("heard", [False, True], ids=["taken back unheard", "corrected since"])
+def test_a_split_is_of_those_who_held_when_it_was_listed_by_what_stands_of_their_executions(
+    play: Play, *, heard: bool
+) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    play.executed(ticket, 80, play.x)
+    wrong = play.executed(ticket, 100, play.x)
+    play.look()
+    play.later(300)
+    if not heard:
+        play.truth.bust(wrong)
+        play.look(LOOKS)
+        assert play.x.books.frozen
+    play.later(60)
+    split = play.truth.post("SPLIT", play.now.date(), "SPY", units=play.truth.held["SPY"])
+    play.truth.activities[-1] = replace(split, at=play.now)
+    play.later(60)
+    if heard:
+        instead = play.truth.correct(wrong, 99 * NANO, wrong.at)
+        play.x.take(told_bust(wrong, 1, play.now, instead))
+    play.look(10, 100.0)
+    assert play.held() == {"A": D(360 if heard else 160), UNASSIGNED: D(20)}
 
 
 def test_a_correction_that_rest_places_where_it_stood_before_a_bust_is_booked_once(

@@ -15,7 +15,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
-from coordinator.core.orders import OrderStatus
+from coordinator.core.orders import OrderStatus, Reason
 from coordinator.core.reconcile import LOOKS, ROUNDING_LOOKS, accept
 from coordinator.core.statement import statement
 from coordinator.core.values import UNASSIGNED, Side, exactly
@@ -470,6 +470,30 @@ def test_a_coin_fee_is_trued_up_by_no_more_than_was_accrued(off: str) -> None:
     looks(bench, ROUNDING_LOOKS, **{"BTC/USD": str(D("1.995") + D(off))})
     assert found(bench) == ["position.BTC/USD"]
     assert bench.position("A", "BTC/USD") == D("0.9975")
+
+
+# by how much the broker's position is off, where A's last execution moved 0.0009975 coins
+@pytest.mark.parametrize(
+    ("off", "freezes"), [("-0.0009975", True), ("-0.0009974", False), ("0.0009975", False)]
+)
+def test_a_position_that_lacks_just_one_execution_is_no_coin_fee(
+    off: str, *, freezes: bool
+) -> None:
+    bench = coins()
+    name, qty, price, fee = "A.2026-03-17.9", D("0.001"), D(80_000), D("0.0000025")
+    bench.books.apply_all(
+        [
+            r.OrderIntended(
+                bench.now, name, "A", "BTC/USD", Side.BUY, qty, price, Reason.SIGNAL, released=True
+            ),
+            r.FillBooked(
+                bench.now, "x", name, "A", "BTC/USD", Side.BUY, qty, price, fee * price, fee, qty
+            ),
+            r.OrderMoved(bench.now, name, OrderStatus.FILLED, "b", qty, price, bench.now, ""),
+        ]
+    )
+    looks(bench, ROUNDING_LOOKS, **{"BTC/USD": str(D("1.9959975") + D(off))})
+    assert found(bench) == ["position.BTC/USD"] * freezes
 
 
 def test_true_ups_together_are_no_more_than_was_accrued() -> None:
