@@ -134,8 +134,8 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
     is of shares that they do not know: UNASSIGNED's. If the books sum to zero, a human sold as many
     since the split as they hold, and it is of those that hold some.
     """
-    holders = _holders(books, activity)
-    held = sum(_units(books, activity).values(), ZERO)
+    units = _units(books, activity)
+    holders, held = _weights(units), sum(units.values(), ZERO)
     if not held:
         holders = {name: qty for name, qty in holders.items() if qty > 0}
         held = sum(holders.values(), ZERO)
@@ -158,8 +158,12 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
 
 
 def _holders(books: Books, activity: m.Activity) -> dict[str, Decimal]:
-    """Each book's units, as weights; if they sum to a short position, shorts weigh above zero."""
-    held = _units(books, activity)
+    """Each book's units, as weights."""
+    return _weights(_units(books, activity))
+
+
+def _weights(held: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Units as weights; if they sum to a short position, shorts weigh above zero."""
     sign = -1 if sum(held.values(), ZERO) < 0 else 1
     return {name: sign * qty for name, qty in held.items()}
 
@@ -168,7 +172,7 @@ def _units(books: Books, activity: m.Activity) -> dict[str, Decimal]:
     """Each book's units when the broker listed the activity, which is read minutes later."""
     held = books.ledger.units(activity.symbol)
     if activity.at is not None:
-        for name, change in books.posted.traded_since(activity.at, activity.symbol).items():
+        for name, change in books.posted.trades.since(activity.at, activity.symbol).items():
             held[name] = held.get(name, ZERO) - change
     return held
 

@@ -11,8 +11,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from coordinator.core import records as r
-from coordinator.core.executions import ABOUT_THEN, OF_REST, Executions, Posting
+from coordinator.core.executions import ABOUT_THEN, Executions, Posting
 from coordinator.core.orders import Order
+from coordinator.core.trades import Trades
 from coordinator.core.values import ZERO, Side
 
 TAKEN_BACK = "rounding taken back"
@@ -35,6 +36,7 @@ class Postings:
     unsettled: int = 0
     """The executions that may have rounded the broker's cash since a rounding was booked; those of
     earlier sessions count as one at most, for together they left less than a cent."""
+    trades: Trades = field(default_factory=Trades)
     _roundings: list[r.ActivityBooked] = field(default_factory=list)
     """What was booked as rounding, or taken back. It is a guess: a fee of cents that the broker
     lists later proves it wrong, so that it may be taken back."""
@@ -50,9 +52,6 @@ class Postings:
     """Those of the day on which the account was first seen, by ticker or ''."""
     _unproved: dict[str, Decimal] = field(default_factory=dict)
     """The fees booked with fills that nothing posted or corrected has settled, by ticker or ''."""
-    _traded: dict[str, list[tuple[datetime, str, Decimal]]] = field(default_factory=dict)
-    """The newest UTC date's executions by ticker: time, whose book, and units with their sign."""
-    _traded_on: date = date.min
     _moved: dict[str, int] = field(default_factory=dict)
     """The version at which each ticker last moved; cash under ''."""
 
@@ -105,7 +104,7 @@ class Postings:
         day = _day(fill, known)
         if fill.side is Side.SELL and not fill.is_cross:
             self._add_sale(fill, day)
-        self._add_trade(fill, known)
+        self.trades.add(fill, known)
         if fill.fee:
             symbol, fee = (fill.symbol, fill.fee_qty) if fill.fee_qty else ("", fill.fee)
             self._accrue(symbol, fill.strategy, fee, day)
@@ -172,24 +171,6 @@ class Postings:
                 found[strategy] = found.get(strategy, ZERO) + dollars
         return found
 
-    def traded_since(self, at: datetime, symbol: str) -> dict[str, Decimal]:
-        """Units of a ticker by which each book's executions after a time changed it.
-
-        Only those of the newest date are known.
-        """
-        found: dict[str, Decimal] = {}
-        for when, strategy, units in self._traded.get(symbol, ()):
-            if when > at:
-                found[strategy] = found.get(strategy, ZERO) + units
-        return found
-
-    def _add_trade(self, fill: r.FillBooked, known: Executions) -> None:
-        if fill.at.date() > self._traded_on:
-            self._traded_on = fill.at.date()
-            self._traded.clear()
-        units, at = fill.side.sign * fill.qty, _effective_at(fill, known)
-        self._traded.setdefault(fill.symbol, []).append((at, fill.strategy, units))
-
     def _accrue(self, symbol: str, strategy: str, fee: Decimal, day: date) -> None:
         """Add to a fee of a day that is booked and that the broker will post later."""
         by = self._accrued.setdefault(symbol, {})
@@ -214,23 +195,6 @@ def _day(fill: r.FillBooked, known: Executions) -> date:
         return fill.at.date()
     reversed_at = (p.at for p in known.postings if p.execution_id == fill.reverses)
     return max(reversed_at, default=fill.at).date()
-
-
-def _effective_at(fill: r.FillBooked, known: Executions) -> datetime:
-    """When an execution changed what is held: a correction did when it was told of.
-
-    What was taken back by REST's word (`shell/amends.py`) nobody knows the time of: it is as if
-    it had been at once.
-    """
-    if not fill.reverses:
-        return fill.at
-    own = [*known.postings, _posting(fill)]
-    bust = next((p for p in own if p.reverses == fill.reverses and p.qty < 0), None)
-    if bust is None:
-        return fill.at
-    if OF_REST not in bust.execution_id:
-        return bust.at
-    return next((p.at for p in own if p.execution_id == fill.reverses), fill.at)
 
 
 def _posting(fill: r.FillBooked) -> Posting:
