@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from coordinator.core import messages as m
 from coordinator.core.books import Books
 from coordinator.core.discrepancies import DiscrepancyKind, discrepancy_id
-from coordinator.core.orders import OrderStatus
+from coordinator.core.orders import Order, OrderStatus, Phase
 from coordinator.core.postings import FEE_DAYS
 from coordinator.core.sequences import strategy_of
 from coordinator.core.values import ZERO
@@ -120,13 +120,30 @@ class Looks:
             broker_order_id=fill.order_id,
             symbol=order.symbol,
             side=order.side,
-            status=fill.status,
+            status=self._status(fill, order),
             qty=order.qty,
             filled_qty=execution.cum_qty,
             filled_avg_price=None,
             at=execution.at,
             execution=execution,
         )
+
+    def _status(self, fill: Fill, order: Order) -> OrderStatus:
+        """The status of an execution's order.
+
+        If the order was replaced, the list does not say by which: until its own report has said it,
+        the order is as the books have it, or it would count as ended.
+        """
+        if fill.status is not OrderStatus.REPLACED or order.phase is Phase.DONE:
+            return fill.status
+        if all(told.broker_order_id != fill.order_id for told in self._replaced):
+            try:
+                told = self._broker.order_at(fill.order_id)
+            except (BrokerRejected, Malformed) as error:
+                log.error("what replaced %s cannot be asked for: %s", order.client_order_id, error)
+                told = None
+            self._replaced += [told] if told else []
+        return order.status
 
     def _owner(self, fill: Fill, now: datetime) -> m.OrderUpdate | None:
         """The order of an execution, whose broker id we do not know; asked for once.

@@ -1,0 +1,105 @@
+"""A look at the account: what the lists of REST say, and what has to be asked for besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from coordinator.core import messages as m
+from coordinator.core.orders import Order, OrderStatus
+from coordinator.core.values import UNASSIGNED, Side
+from coordinator.errors import BrokerRejected
+from coordinator.shell.broker import Broker
+from coordinator.shell.look import Looks
+from coordinator.shell.rest import Api
+from coordinator.shell.watchdog import Depth
+from tests.coordinator.bench import Bench, D, spec, stranger
+from tests.coordinator.messages import ACTIVITY, ORDER
+
+HAND = "broker-5cb1-by-hand"
+
+
+class Lists:
+    """The answers that Alpaca gives to a look: what it lists, and an order that is asked for."""
+
+    def __init__(self, now: str, fills: list[dict[str, Any]], order: dict[str, Any] | None) -> None:
+        self._answers = {
+            "/clock": {"timestamp": now},
+            "/orders": [],
+            f"/orders/{ORDER['id']}": order,
+            "/account/activities/FILL": fills,
+        }
+
+    def get(self, _api: Api, path: str, _query: Mapping[str, Any]) -> Any:
+        """What is known; an order that is not is refused."""
+        found = self._answers[path]
+        if found is None:
+            raise BrokerRejected(404, None, "order not found")
+        return found
+
+    def post(self, api: Api, path: str, _body: Mapping[str, Any]) -> Any:
+        """A look sends nothing."""
+        raise AssertionError((api, path))
+
+    def delete(self, api: Api, path: str) -> None:
+        """A look sends nothing."""
+        raise AssertionError((api, path))
+
+
+def a_purchase_of_50() -> tuple[Bench, Order]:
+    """A's order of 50 SPY at 100, which the broker has."""
+    bench = Bench(spec("A", {("SPY", 0): 1}, max_position_size="0.5"))
+    bench.minute(0, {"SPY": "100"})
+    order = bench.order("A")
+    told = m.OrderUpdate(
+        order.client_order_id,
+        ORDER["id"],
+        "SPY",
+        Side.BUY,
+        OrderStatus.NEW,
+        D(50),
+        D(0),
+        None,
+        bench.now,
+    )
+    bench.handle(told)
+    return bench, order
+
+
+# whether the broker shows the order that it lists as replaced
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_an_order_that_is_listed_as_replaced_is_open_until_what_replaced_it_is_known(
+    is_shown: bool,
+) -> None:
+    bench, order = a_purchase_of_50()
+    listed = ACTIVITY | {
+        "transaction_time": bench.now.isoformat(),
+        "symbol": "SPY",
+        "qty": "20",
+        "price": "100",
+        "cum_qty": "20",
+        "leaves_qty": "30",
+        "order_id": ORDER["id"],
+        "order_status": "replaced",
+    }
+    shown = ORDER | {
+        "client_order_id": order.client_order_id,
+        "symbol": "SPY",
+        "qty": "50",
+        "filled_qty": "20",
+        "filled_avg_price": "100",
+        "status": "replaced",
+        "replaced_by": HAND,
+    }
+    broker = Broker(Lists(bench.now.isoformat(), [listed], shown if is_shown else None), feed="iex")
+    bench.handle(Looks(broker, bench.books, bench.now).take(0, Depth.ORDERS))
+    assert bench.position("A", "SPY") == D(20)
+    assert (order.is_open, order.successor) == (True, HAND if is_shown else "")
+    by_hand = stranger("5cb1-by-hand", "SPY", Side.BUY, "30", "100", bench.now, "stream-1")
+    bench.handle(replace(by_hand, replaces="one of which nobody has heard"))
+    assert bench.position(UNASSIGNED, "SPY") == D(0), "it may be A's, and a look will tell"
+    bench.handle(replace(by_hand, replaces=ORDER["id"]))
+    assert bench.position("A", "SPY") == D(50)
