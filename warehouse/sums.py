@@ -29,14 +29,19 @@ PREPARATION = (
         ) AS f USING (client_order_id)
         WHERE coalesce(o.decided_at, o.submitted_at, s.opened_at) >= coalesce(came.at, s.opened_at)
           AND client_order_id NOT IN (FROM usurped)""",
-    # Executions that differ from their order, or have none.
+    # Executions that differ from their order, or have none. An order by which a human replaced a
+    # strategy's is the strategy's, under the human's id; what was executed of it before that was
+    # known is in UNASSIGNED's book.
     """CREATE OR REPLACE TEMP TABLE unlike AS
         SELECT f.row_no, f.client_order_id, f.strategy, f.symbol, f.side,
-               o.client_order_id AS order_id, o.strategy AS order_strategy,
+               o.client_order_id AS order_id,
+               CASE WHEN f.strategy = 'UNASSIGNED'
+                         AND NOT starts_with(o.client_order_id, o.strategy || '.')
+                    THEN f.strategy ELSE o.strategy END AS order_strategy,
                o.symbol AS order_symbol, o.side AS order_side
         FROM new_fills AS f LEFT JOIN new_orders AS o USING (client_order_id)
         WHERE f.client_order_id IS NOT NULL AND f.client_order_id NOT IN (FROM usurped)
-          AND (o.client_order_id IS NULL OR f.strategy <> o.strategy
+          AND (o.client_order_id IS NULL OR f.strategy <> order_strategy
                OR f.symbol <> o.symbol OR f.side <> o.side)""",
     # The sums of each strategy's executions.
     """CREATE OR REPLACE TEMP TABLE executed AS

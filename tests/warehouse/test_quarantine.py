@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.warehouse.builder import Day, Row, Source, d
+from tests.warehouse.builder import DAY, Day, Row, Source, d
 from tests.warehouse.conftest import Load, Rows, lively_day
 from warehouse import Store, load_session
 from warehouse.load import judge
@@ -287,6 +287,34 @@ def test_an_order_that_stood_at_the_broker_is_still_held_against_its_fills(
     source = a_usurped_day().source()
     source.tables["orders"][1]["broker_order_id"] = "b-2"
     assert load(source).status == "incomplete"
+
+
+def a_replaced_day(order_id: str, second: str) -> Day:
+    """Alpha's order was replaced by one of this id, whose second execution is in that book."""
+    day = Day(mode="paper")
+    day.buy("UNASSIGNED", "SPY", "1", "450")
+    day.buy(second, "SPY", "3", "450")
+    order, other = day.rows["orders"]
+    for fill in day.rows["fills"]:
+        fill["client_order_id"] = order_id
+    order |= {"client_order_id": order_id, "strategy": "Alpha", "qty": d(4), "filled_qty": d(4)}
+    day.rows["orders"].remove(other)
+    return day
+
+
+def test_what_filled_of_a_humans_order_before_it_was_known_to_be_a_strategys_is_whole(
+    load: Load, rows: Rows
+) -> None:
+    assert load(a_replaced_day("by-hand", "Alpha").source()).message == "s1: loaded, 2 fills."
+    assert rows("SELECT strategy, qty FROM fills ORDER BY ALL") == [("Alpha", 3), ("UNASSIGNED", 1)]
+
+
+# an order of the strategy's own, and one by hand of which another strategy has a part
+@pytest.mark.parametrize(("order_id", "second"), [(f"Alpha.{DAY}.1", "Alpha"), ("by-hand", "Beta")])
+def test_fills_of_a_strategys_order_in_a_book_that_cannot_have_them_are_refused(
+    order_id: str, second: str, load: Load
+) -> None:
+    assert load(a_replaced_day(order_id, second).source()).status == "incomplete"
 
 
 def test_the_same_execution_id_on_another_account_is_another_execution(load: Load) -> None:
