@@ -200,7 +200,8 @@ class Books:
             self.split -= newest.keys()
 
     def _move(self, record: r.ActivityBooked) -> None:
-        if self.posted.add_activity(record):
+        """Post an activity; a book that its session opens only after that has it in its opening."""
+        if self.posted.add_activity(record) and record.strategy in self.ledger:
             self.ledger.adjust(record)
             if record.kind is r.ActivityKind.SPLIT:
                 self.split.add(record.symbol)

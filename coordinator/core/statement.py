@@ -134,7 +134,7 @@ class Replay:
                 self._note_fill(record, opened)
             case r.OrderAdopted() if order := self.books.orders.get(record.client_order_id):
                 self._orders.adopt(record, order)
-            case r.ActivityBooked():
+            case r.ActivityBooked() if _has_begun(opened, record.strategy):
                 self._tables["activities"].append(activity_row(opened, record))
                 if record.kind is r.ActivityKind.TRANSFER:
                     self._curves.note(record.at)
@@ -197,3 +197,9 @@ class Replay:
         start, drawdown = curves.start_unrealized(name), curves.max_drawdown(name, transfers)
         fills = self._fills[name]
         return pnl_row(opened, self.books, opening, curves.marks(name), start, fills, drawdown)
+
+
+def _has_begun(opened: r.SessionOpened, strategy: str) -> bool:
+    """Whether a strategy is in the session by now: what an import gave it before that, and what
+    that brought, is in the equity that it begins with."""
+    return any(opening.strategy == strategy for opening in opened.openings)

@@ -151,8 +151,12 @@ def test_the_days_of_both_books_count_an_import_as_a_transfer_and_add_up(
         net = day["net_pnl"]
         assert net == day["end_equity"] - day["start_equity"] - day["transfers"]  # type: ignore[operator]
         assert net == day["realized_pnl"] + day["unrealized_change"] - day["fees"]  # type: ignore[operator]
-    moved = sum((row["amount"] for row in rows["activities"] if row["symbol"]), D(0))  # type: ignore[misc]
-    assert moved == 0, "what one book gives another one gets"
+    named = {wanted.activity_id(n): move for n, move in enumerate(wanted.moves, 1)}
+    alphas = {name for name, move in named.items() if move.strategy == "Alpha"}
+    both = [row["amount"] for row in rows["activities"] if row["activity_id"] in alphas]
+    assert (sum(both), len(both)) == (0, 2 * len(alphas)), "what one book gives another one gets"  # type: ignore[arg-type]
+    others = {row["strategy"] for row in rows["activities"] if row["activity_id"] not in alphas}
+    assert others <= {UNASSIGNED}, "Beta is not in the session yet"
 
 
 def test_what_is_imported_is_sold_on_the_strategys_signal_and_counts_from_its_price_of_then() -> (
