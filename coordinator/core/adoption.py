@@ -19,6 +19,7 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.amounts import dollars, units
 from coordinator.core.books import FUNDING, Books
+from coordinator.core.funding import free_cash
 from coordinator.core.orders import Order
 from coordinator.core.values import COIN, UNASSIGNED, ZERO, exactly
 
@@ -174,8 +175,8 @@ def _against(
         yield f"{name} has an open order on {symbol}: repeat once it has ended"
 
 
-def _open_orders(books: Books, strategy: str, symbol: str = "") -> list[Order]:
-    """A strategy's open orders, on all tickers or on one, whichever coordinator sent them."""
+def _open_orders(books: Books, strategy: str, symbol: str) -> list[Order]:
+    """A strategy's open orders on a ticker, whichever coordinator sent them."""
     return [order for orders in books.all_orders for order in orders.open_of(strategy, symbol)]
 
 
@@ -203,8 +204,8 @@ def _too_much(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> 
         )
     for name in dict.fromkeys(move.strategy for move in plan.moves if move.cash < 0):
         taken = -sum((move.cash for move in plan.moves if move.strategy == name), ZERO)
-        free = _free(books, name)
-        if taken > max(free, ZERO):
+        free = free_cash(books, name) if name in books.ledger else ZERO
+        if taken > free:
             yield f"it takes {dollars(taken)} of cash from {name}, which can give {dollars(free)}"
 
 
@@ -216,14 +217,6 @@ def _changes(plan: Plan) -> dict[tuple[str, str], Decimal]:
             for name, qty in ((UNASSIGNED, -move.qty), (move.strategy, move.qty)):
                 found[name, move.symbol] = found.get((name, move.symbol), ZERO) + qty
     return found
-
-
-def _free(books: Books, name: str) -> Decimal:
-    """Dollars of a book that no open order holds."""
-    if name not in books.ledger:
-        return ZERO
-    held = sum((order.hold for order in _open_orders(books, name)), ZERO)
-    return books.ledger[name].cash - held
 
 
 def _new(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> list[Recipient]:

@@ -24,6 +24,7 @@ from coordinator.core.desk import OrderDesk
 from coordinator.core.discrepancies import DiscrepancyKind, finding
 from coordinator.core.explanation import Case, Explanation
 from coordinator.core.fees import CRYPTO_FEE_RATE
+from coordinator.core.funding import unmoved
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.liquidation import Liquidation
@@ -232,7 +233,8 @@ class Engine:
         self._heed_halts(asked.now)
         for strategy, symbol in difference.dropped:
             self._liquidation.end_orders(strategy, symbol, asked.removal, asked.now)
-        return m.Answer(True, "The session goes on with this configuration.")
+        waits = unmoved(self.books, self.specs).values()
+        return m.Answer(True, " ".join(["The session goes on with this configuration.", *waits]))
 
     def _follow(self, setup: Setup) -> None:
         """Have every part serve this setup's strategies and limits; the lanes do so already."""

@@ -180,7 +180,7 @@ def _changes(old: StrategySpec, new: StrategySpec) -> Iterator[str]:
         yield f"tickers {', '.join(old.tickers)} -> {', '.join(new.tickers)}"
     if old.initial_cash != new.initial_cash:
         move = new.initial_cash - old.initial_cash
-        direction = "to it" if move > 0 else "from it"
+        direction = "to it" if move > 0 else "from it, as far as it is free"
         yield f"{dollars(abs(move))} of cash moves {direction} (initial_cash {new.initial_cash})"
     if old.min_warmup_bars != new.min_warmup_bars:
         yield f"min_warmup_bars {old.min_warmup_bars} -> {new.min_warmup_bars}"

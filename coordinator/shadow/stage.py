@@ -17,6 +17,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
+from coordinator.core.funding import wished
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.opening import SessionName, open_session
 from coordinator.core.orders import OrderStatus
@@ -127,17 +128,8 @@ class Stage:
     @exactly
     def _deposit(self, specs: Sequence[StrategySpec], now: datetime) -> None:
         """Pay in, as UNASSIGNED cash, what these strategies' books need to begin with."""
-        ledger = self.books.ledger
-        needed = sum(
-            (
-                spec.initial_cash - ledger[spec.name].configured_cash
-                if spec.name in ledger
-                else spec.initial_cash
-                for spec in specs
-            ),
-            ZERO,
-        )
-        lacking = needed - ledger[UNASSIGNED].cash
+        needed = sum((move.amount for move in wished(self.books, specs, now)), ZERO)
+        lacking = needed - self.books.ledger[UNASSIGNED].cash
         if lacking > 0:
             self._exchange.venue.ledger.pay(lacking * ROOM)
             self._keep(

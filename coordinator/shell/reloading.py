@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coordinator.core import messages as m
+from coordinator.core.funding import as_funded
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.mending import mended
 from coordinator.core.reload import about_mended, refusals, sentences
@@ -110,7 +111,9 @@ class Reloading:
             new = proposal.setup
             if refused := refusals(self.setup, new):
                 return ReloadResult(False, f"{UNCHANGED} {'; '.join(refused)}.")
-            changes = tuple(sentences(self.setup, new, wanted.removal))
+            specs = as_funded(self._live.engine.books, self.setup.specs)
+            running = replace(self.setup, specs=specs)
+            changes = tuple(sentences(running, new, wanted.removal))
             changes += (*self._mended(new),) if changes else ()
             if not changes:
                 return ReloadResult(True, "The session runs with this configuration already.")

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from coordinator.core import records as r
+from coordinator.core.funding import unmoved
 from coordinator.core.lane import tickers_of
 from coordinator.core.live_view import strategy_views
 from coordinator.core.opening import SessionName, open_session
@@ -273,6 +274,8 @@ def open_in_journal(
         name.session_id, lambda: open_session(books, run.setup.specs, plan, name, now)
     )
     tell_edited(began)
+    for strategy, waits in unmoved(books, run.setup.specs).items():
+        log.warning("[%s] %s", strategy, waits)
     return is_new
 
 

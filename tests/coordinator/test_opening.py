@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
+from coordinator.core.funding import unmoved
 from coordinator.core.lane import StrategySpec
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.orders import OrderStatus
@@ -102,6 +106,52 @@ def test_an_edited_initial_cash_is_a_transfer_and_no_profit(configured: str, mov
     assert (later.books.ledger.pnl("A"), later.books.day_pnl("A")) == (D(0), D(0))
     same = Bench(spec("A", SAYS, cash=configured), plan=TOMORROW, books=later.books)
     assert same.of(r.Transferred) == []
+
+
+def test_of_a_lowered_initial_cash_each_start_moves_what_is_free_until_all_has_moved() -> None:
+    says = {("SPY", 0): 1, ("SPY", 1): -1}
+    rich, poor = (spec("A", says, cash=cash, max_position_size="0.8") for cash in ("10000", "3000"))
+    bench = Bench(rich)
+
+    def starts_again() -> list[Decimal]:
+        nonlocal bench
+        bench = Bench(poor, books=bench.books)
+        return [x.amount for x in bench.records if isinstance(x, r.Transferred)]
+
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"), "100")
+    assert starts_again() == [-2000]
+    assert starts_again() == []
+    [waits] = unmoved(bench.books, [poor]).values()
+    assert waits.startswith("$5,000.00 of cash cannot move from A yet (initial_cash 3000)")
+    bench.minute(1, {"SPY": "100"})
+    bench.fill(bench.order("A", 2), "100")
+    assert starts_again() == [-5000]
+    assert unmoved(bench.books, [poor]) == {}
+    assert bench.books.ledger["A"].cash == 3000
+    assert bench.books.ledger.pnl("A") == bench.books.day_pnl("A") == 0
+
+
+@given(
+    share=st.sampled_from(["0.1", "0.5", "1"]),
+    configured=st.integers(1, 2_000_000).map(lambda cents: D(cents).scaleb(-2)),
+    price=st.integers(9000, 10099).map(lambda cents: D(cents).scaleb(-2)),
+    filled=st.sampled_from(["0", "0.3", "1"]),
+)
+def test_no_edit_of_initial_cash_brings_a_book_into_debt_whatever_its_orders_come_to(
+    share: str, configured: Decimal, price: Decimal, filled: str
+) -> None:
+    bench = Bench(spec("A", SAYS, max_position_size=share))
+    bench.minute(0, {"SPY": "100"})
+    order = bench.order("A")
+    if part := (order.qty * D(filled)).quantize(D("0.0001")):
+        bench.fill(order, f"{price}", part)
+    account = Bench(spec("A", SAYS, cash=f"{configured}"), books=bench.books).books.ledger["A"]
+    kept = account.cash - D("1.01") * order.hold
+    assert account.configured_cash == configured or 0 <= kept < D("0.01")
+    if left := order.qty - order.booked_qty:
+        bench.fill(order, f"{price}", left)
+    assert account.cash >= 0
 
 
 def test_a_restart_on_the_same_date_resumes_the_same_session() -> None:

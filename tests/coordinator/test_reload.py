@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -21,7 +22,7 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.reload import Reload, Removal, refusals, sentences
 from coordinator.core.setup import Setup
 from coordinator.core.statement import statement
-from coordinator.core.values import Bar, Denial, Side
+from coordinator.core.values import UNASSIGNED, Bar, Denial, Side
 from tests.coordinator.bench import OPEN, Bench, D, asset, bar, spec
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -138,21 +139,37 @@ def test_an_edited_initial_cash_is_a_transfer_and_no_profit() -> None:
     assert bench.gains()["A"] == 0
 
 
-def test_of_initial_cash_that_is_in_shares_the_book_is_short_and_buys_nothing_until_it_sells() -> (
-    None
-):
-    says = {("SPY", 0): 1, ("QQQ", 2): 1, ("SPY", 3): -1, ("QQQ", 5): 1}
-    bench = Bench(spec("A", says, **HALF))
-    bench.minute(0, {"SPY": "100", "QQQ": "50"})
+def test_of_a_lowered_initial_cash_only_what_is_free_moves_and_the_rest_once_it_is_sold() -> None:
+    says = {("SPY", 0): 1, ("SPY", 3): -1}
+    rich, poor = spec("A", says, **HALF), spec("A", says, cash="4000", **HALF)
+    bench = Bench(rich, cash="10000")
+    bench.minute(0, {"SPY": "100"})
     bench.fill(bench.order("A"), "100")
-    assert reload(bench, spec("A", says, cash="4000", **HALF)).done
-    assert bench.books.ledger["A"].cash == D(-1000)
-    for minute in (2, 3):
-        bench.minute(minute, {"SPY": "100", "QQQ": "50"})
-    assert bench.sent()[1:] == [("A", "SPY", SELL, D(50))]
+    told = reload(bench, poor)
+    assert told.done
+    assert "$1,000.00 of cash cannot move from A yet (initial_cash 4000)" in told.said
+    assert cash_of(bench) == {"A": 0, UNASSIGNED: 5000}
+    refused = reload(bench, poor, replace(B, initial_cash=D(6000)))
+    assert "capital does not fit: the strategies need $6,000.00 (B $6,000.00;" in refused.said
+    assert "$1,000.00 of cash cannot move from A yet" in refused.said
+    assert reload(bench, poor, replace(B, initial_cash=D(5000))).done
+    bench.minute(3, {"SPY": "100"})
     bench.fill(bench.order("A", 2), "100")
-    bench.minute(5, {"SPY": "100", "QQQ": "50"})
-    assert bench.sent()[2:] == [("A", "QQQ", BUY, D(40))]
+    assert "cannot move" not in reload(bench, poor).said
+    assert cash_of(bench) == {"A": 4000, "B": 5000, UNASSIGNED: 1000}
+    assert figures(again(bench.records)) == figures(bench.books)
+
+
+def cash_of(bench: Bench) -> dict[str, Decimal]:
+    return {name: account.cash for name, account in bench.books.ledger.accounts.items()}
+
+
+def test_what_an_open_order_may_cost_is_not_free_to_move() -> None:
+    bench = Bench(A)
+    bench.minute(0, {"SPY": "100"})
+    assert reload(bench, replace(A, initial_cash=D(100))).done
+    bench.fill(bench.order("A"), "101")
+    assert cash_of(bench)["A"] == 0
 
 
 def test_a_strategy_that_moves_here_today_begins_at_the_last_price_seen_and_its_day_goes_on() -> (
@@ -449,7 +466,8 @@ def test_the_difference_is_told_a_line_for_each_thing() -> None:
     ) == [
         "+ C: says on QQQ, begins with $10,000.00, unless it has a book already",
         "- B: runs no more; its open orders are cancelled, and it keeps what it holds",
-        "~ A: $1,000.00 of cash moves from it (initial_cash 9000); max_daily_trades none -> 3",
+        "~ A: $1,000.00 of cash moves from it, as far as it is free (initial_cash 9000);"
+        " max_daily_trades none -> 3",
         "~ controls: max_order_qty none -> 5",
         "+ bars of QQQ",
     ]

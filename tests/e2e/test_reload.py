@@ -24,6 +24,7 @@ from tests.oracle import configs
 pytestmark = pytest.mark.thorough
 
 FIRST = configs.single("momentum")
+LESS = {"initial_cash": 100.0}
 
 
 def edited(*more: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,3 +106,39 @@ def test_more_symbols_than_the_plan_has_are_refused_and_the_session_goes_on_as_i
     assert read_kinds(journal, r.Reconfigured) == []
     bars = [row["ts"] for row in session_rows(short_path)["bars"] if row["origin"] == "live"]
     assert max(bars) > OPEN + timedelta(minutes=15)
+
+
+def test_cash_that_is_in_shares_is_shown_and_told_as_still_to_move_by_reloads_and_by_a_start(
+    short_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = {"name": "held", "strategy_type": "buy_and_hold", "tickers": ["SPY"]}
+    held |= {"min_warmup_bars": 1, "risk_config": {"max_position_size": 0.9}}
+    rich, poor = ({"strategies": [held | more], "name": "test"} for more in ({}, LESS))
+    file = short_path / "edited.json"
+    file.write_text(json.dumps(poor))
+    said: list[Reply] = []
+
+    def story() -> None:
+        wait_until(venue, OPEN + timedelta(minutes=10), lambda: False)
+        for _ in range(2):
+            said.append(reload(short_path, file))
+            said.append(reload(short_path, file, said[-1].token))
+
+    with Simulator(simulator_options()) as venue:
+        outside = threading.Thread(target=story)
+        outside.start()
+        outcome = run_here(venue, rich, short_path, until=OPEN + timedelta(minutes=30))
+        outside.join()
+        caplog.clear()
+        run_here(venue, poor, short_path, until=OPEN + timedelta(minutes=40))
+    assert outcome.discrepancies == 0
+    assert [reply.done for reply in said] == [True] * 4
+    assert ["of cash moves from it, as far as it is free" in x.changes[0] for x in said] == [
+        True
+    ] * 4
+    told = [said[1].said, said[3].said, caplog.text]
+    assert ["cannot move from held yet (initial_cash 100.0)" in one for one in told] == [True] * 3
+    kinds = [x.record.kind for x in read_kinds(short_path / ACCOUNT / "journal.db", r.Transferred)]  # type: ignore[union-attr]
+    assert kinds == ["funding", "initial_cash"]
+    cash = [row["cash"] for row in session_rows(short_path)["equity"] if row["strategy"] == "held"]
+    assert 0 <= cash[-1] < 1  # type: ignore[operator]
