@@ -21,7 +21,10 @@ from coordinator.core.values import ZERO
 
 @dataclass(slots=True)
 class MinuteView:
-    """What one strategy may decide on in one minute, unless a bust takes something back."""
+    """What one strategy may decide on in one minute, unless a bust takes something back.
+
+    Cash that is transferred away within the minute is `available` no more.
+    """
 
     minute: datetime
     cash: Decimal
@@ -29,6 +32,8 @@ class MinuteView:
     positions: dict[str, Position]
     busy: set[str]
     """Tickers on which it has an open order."""
+    transferred: Decimal
+    """Dollars transferred to its book until then: no gain."""
 
     def equity(self, marks: Mapping[str, Decimal]) -> Decimal:
         """Dollars in cash and in positions at `marks`."""
@@ -152,4 +157,5 @@ def view_of(books: Books, strategy: str, minute: datetime) -> MinuteView:
     if own:
         available -= sum((order.hold for order in own), ZERO)
         busy = {order.symbol for order in own}
-    return MinuteView(minute, account.cash, available, dict(account.positions), busy)
+    positions = dict(account.positions)
+    return MinuteView(minute, account.cash, available, positions, busy, account.transferred)

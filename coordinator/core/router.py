@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import assert_never
 
 from coordinator.core import records as r
@@ -17,7 +18,7 @@ from coordinator.core.lanes import Lanes
 from coordinator.core.minute_views import MinuteView, MinuteViews, Participant, Seat
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import UNASSIGNED, Bar, start_of, symbol_of
+from coordinator.core.values import UNASSIGNED, ZERO, Bar, start_of, symbol_of
 
 _NONE: frozenset[int] = frozenset()
 
@@ -137,6 +138,9 @@ class Router:
                 self._will_change(record.strategy, record.symbol, new_order=True)
             case r.FillBooked() if record.strategy == UNASSIGNED:  # it may end a strategy's order
                 self._will_change_owner(record.client_order_id)
+            case r.ActivityBooked(kind=r.ActivityKind.TRANSFER):
+                self._will_change(record.strategy, record.symbol)
+                self._will_take(record.strategy, -record.amount)
             case r.FillBooked() | r.ActivityBooked():
                 self._will_change(record.strategy, record.symbol)
             case r.OrderMoved() | r.OrderReleased() | r.CancelRequested():
@@ -146,8 +150,12 @@ class Router:
             case r.DayRolled():
                 self._will_change(record.strategy)
             case r.Transferred():
-                self._will_change(record.source)
-                self._will_change(record.target)
+                for strategy, taken in (
+                    (record.source, record.amount),
+                    (record.target, -record.amount),
+                ):
+                    self._will_change(strategy)
+                    self._will_take(strategy, taken)
             case (
                 r.BarsSeen()
                 | r.HistorySeen()
@@ -236,6 +244,12 @@ class Router:
         self._lanes.wants.put(seat.place, buys=not satisfied, sells=True)
         if not new_order:
             self._stale.append((one, symbol))
+
+    def _will_take(self, strategy: str, dollars: Decimal) -> None:
+        """Have a strategy spend no cash that a transfer takes, in this minute either."""
+        one = self._by_name.get(strategy)
+        if one is not None and one.view is not None:
+            one.view.available -= max(dollars, ZERO)
 
 
 def news_of(

@@ -172,6 +172,28 @@ def test_what_an_open_order_may_cost_is_not_free_to_move() -> None:
     assert cash_of(bench)["A"] == 0
 
 
+def test_cash_that_a_reload_takes_is_not_spent_in_the_rest_of_its_minute() -> None:
+    both = spec("A", {("SPY", 1): 1}, tickers=("QQQ", "SPY"))
+    bench = Bench(both)
+    bench.minute(1, {"QQQ": "50"})
+    assert reload(bench, replace(both, initial_cash=D(4000))).done
+    bench.minute(1, {"SPY": "100"})
+    assert bench.sent() == [("A", "SPY", BUY, D("39.6039"))]
+
+
+@pytest.mark.parametrize("cash", [12000, 9000])
+def test_a_transfer_within_a_minute_is_neither_a_loss_of_the_day_nor_hides_one(cash: int) -> None:
+    both = spec("A", {("QQQ", 0): 1}, tickers=("QQQ", "SPY"), max_daily_loss=500)
+    for close, stops in (("96", False), ("94", True)):
+        bench = Bench(both)
+        bench.minute(0, {"QQQ": "50", "SPY": "100"})
+        bench.fill(bench.order("A"), "50")
+        bench.minute(1, {"SPY": "100"})
+        assert reload(bench, replace(both, initial_cash=D(cash))).done
+        bench.minute(1, {"QQQ": f"{D(close) / 2}"})
+        assert bool(bench.of(r.EntriesStopped)) is stops
+
+
 def test_a_strategy_that_moves_here_today_begins_at_the_last_price_seen_and_its_day_goes_on() -> (
     None
 ):
