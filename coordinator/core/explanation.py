@@ -201,7 +201,8 @@ class Case:
         """Each limit with what is used of it."""
         limits, name = self.spec.limits, self.spec.name
         cash, equity = self._spendable()
-        yield "cash", f"{dollars(cash)} of {dollars(equity)} equity can be spent"
+        free = min(cash, _free_in_account(self.books))
+        yield "cash", f"{dollars(free)} of {dollars(equity)} equity can be spent"
         yield "max_position_size", f"{shown(limits.max_position_size * 100)} % of equity"
         if limits.max_daily_trades is not None:
             used = self.books.days[name].entries
@@ -234,6 +235,21 @@ def _frozen(case: Case) -> str:
     return f"{'; '.join(sorted(notes)) or 'it is over now'}. See `multi-trader reconcile`."
 
 
+def _free_in_account(books: Books) -> Decimal:
+    """Dollars of the account that no open order holds: less than all have if a book is in debt."""
+    return books.ledger.net_cash() - sum((order.hold for order in books.orders.open()), ZERO)
+
+
+def _without_cash(case: Case) -> str:
+    books = case.books
+    free = dollars(_free_in_account(books))
+    owing = [
+        (name, one.cash) for name, one in sorted(books.ledger.accounts.items()) if one.cash < 0
+    ]
+    owes = "".join(f"; {name} is short of {dollars(-cash)}" for name, cash in owing)
+    return f"the account has {free} of cash that no open order holds{owes}."
+
+
 _SENTENCES: Mapping[str, Callable[[Case], str]] = {
     Denial.PAUSED: lambda case: f"until `multi-trader resume {case.spec.name}`.",
     Denial.KILLED: lambda _: "the whole account, until `multi-trader revive`.",
@@ -245,7 +261,7 @@ _SENTENCES: Mapping[str, Callable[[Case], str]] = {
     Denial.MAX_ORDERS_PER_MINUTE: lambda _: "it wished for too many in a minute; none more today.",
     Denial.SESSION: lambda _: "its market is closed.",
     Denial.DUPLICATE: lambda _: "a buy of its own is open already.",
-    Denial.BUYING_POWER: lambda _: "the account's cash is held by open orders.",
+    Denial.BUYING_POWER: _without_cash,
     Denial.NOT_TRADABLE: lambda _: "the broker does not trade it now.",
     Denial.MAX_ORDER_QTY: lambda _: "the account's control on one order's size.",
     Denial.MAX_ORDER_NOTIONAL: lambda _: "the account's control on one order's value.",

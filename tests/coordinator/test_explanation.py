@@ -41,7 +41,7 @@ from coordinator.strategies import (
 )
 from coordinator.strategies.base import Values
 from tests.coordinator.at_the_door import BY, Door, at_the_door
-from tests.coordinator.bench import CLOSE, OPEN, STOCKS, Bench, D, bar, order_id, spec
+from tests.coordinator.bench import CLOSE, OPEN, STOCKS, Bench, D, bar, order_id, spec, stranger
 from tests.coordinator.test_strategies_library import candles
 from tests.simulator.clients import until
 
@@ -297,6 +297,18 @@ def test_every_denial_of_an_entry_has_a_sentence(denial: Denial) -> None:
     bench.minute(0, {"SPY": "100"})
     bench.books.denied["A", "SPY"] = denial.value  # as a journal brings it back
     assert f"the entry was denied: {denial}: " in told(bench).because
+
+
+def test_cash_that_a_human_has_spent_is_not_told_as_cash_to_spend() -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}), cash="10500")
+    bench.handle(stranger("by-hand", "QQQ", Side.BUY, "20", "100", bench.now))
+    bench.minute(0, {"SPY": "100"})
+    one = told(bench)
+    assert one.limits["cash"] == "$8,500.00 of $10,000.00 equity can be spent"
+    assert one.because.endswith(
+        "denied: buying_power: the account has $8,500.00 of cash that no open order holds;"
+        " UNASSIGNED is short of $1,500.00."
+    )
 
 
 def test_a_late_bar_is_told_as_such() -> None:
