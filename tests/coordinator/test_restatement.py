@@ -282,6 +282,18 @@ def test_a_restated_day_is_loaded_again_says_so_and_nothing_is_refused(
         assert summed == ((house.bench.books.ledger.pnl("A"),),)
 
 
+def test_what_is_told_late_is_in_the_curve_from_its_own_minute_on(tmp_path: Path) -> None:
+    house = a_house(first_fill="0")
+    for minute, close in ((2, "120"), (3, "130")):
+        house.bench.minute(minute, {"SPY": close})
+    house.next_day(TOMORROW)
+    late_fill(house, order_id("A", 1), "50", "101", at_minute=2)
+    first, _ = house.keep(tmp_path)
+    curve = {row["ts"]: row["equity"] for row in first["equity"] if row["strategy"] == "A"}
+    minutes = [OPEN + minute * MINUTE for minute in range(1, 5)]
+    assert [curve.get(end) for end in minutes] == [None, None, D(10950), D(11450)]
+
+
 def copied(bench: Bench, records: list[r.Record]) -> Bench:
     """The first day as it was before the next began."""
     same = copy.copy(bench)
