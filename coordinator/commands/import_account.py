@@ -112,6 +112,9 @@ class Importing:
 
     def add_facts(self, config: CoordinatorConfig | None) -> None:
         """Collect the strategies that can receive something, and what the broker knows."""
+        for name, book in self.books.ledger.accounts.items():
+            if name != UNASSIGNED:  # its newest session, or its configuration, knows its tickers
+                self.recipients[name] = Recipient(name, (), book.configured_cash)
         openings = self._account.opened.values() if self._account else ()
         for opening in (o for opened in openings for o in opened.openings):
             if opening.strategy != UNASSIGNED:

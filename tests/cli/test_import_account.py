@@ -206,6 +206,30 @@ def test_the_cash_of_a_strategy_that_runs_no_more_begins_the_book_of_another(
 
 
 @pytest.mark.thorough
+def test_the_cash_of_a_strategy_that_has_not_run_for_a_while_can_be_taken_as_it_is_shown(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    idle, other = configs.single("momentum"), configs.single("momentum", "QQQ")
+    for config in (idle, other):
+        config["strategies"][0]["strategy_params"]["momentum_threshold"] = 10
+    other["strategies"][0]["name"] = "Newcomer"
+    with venue(tmp_path) as running:
+        run_here(running, idle, tmp_path, until=OPEN + timedelta(minutes=1))
+    with venue(tmp_path, date=OPEN.date() + timedelta(days=1)) as running:
+        run_here(running, other, tmp_path, until=OPEN + timedelta(days=1, minutes=1))
+        config = str(written(tmp_path, other))
+        shown = json.loads(at(running, "import-account", "--config", config, "--json").out)
+        cash = shown["left_behind"][STRATEGY]
+        plan = plan_of(tmp_path, {"strategy": STRATEGY, "cash": f"-{cash}"})
+        moved = at(running, "import-account", "--config", config, "--plan", plan, "--yes")
+        assert moved.code == 0, moved.err
+        days, wrong = loaded(tmp_path, running)
+    assert wrong == 0
+    (last,) = (day for day in days if day["strategy"] == STRATEGY)
+    assert (last["transfers"], last["end_equity"]) == (-D(cash), 0)
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("coordinator", ["single", "other"])
 def test_shares_of_a_renamed_strategy_move_at_a_price_that_is_shown_whoever_traded_last(
     at: Callable[..., Said], tmp_path: Path, coordinator: str
