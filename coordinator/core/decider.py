@@ -72,7 +72,8 @@ class Decider:
         day = self._books.days[spec.name]
         if day.stopped:
             return
-        pnl = day.pnl(view.equity(self._books.ledger.marks), view.transferred)
+        ledger = self._books.ledger
+        pnl = day.pnl(view.equity(ledger.marks), ledger[spec.name].transferred)
         if risk.loss_reached(spec.limits, pnl):
             self._record(r.EntriesStopped(now, spec.name, Denial.MAX_DAILY_LOSS))
 

@@ -1,7 +1,8 @@
 """Views of the strategies' books: the cash and positions that each may decide on in one minute.
 
 A View shows the book as it was at the strategy's first bar of the minute. It is made later: when
-the strategy is asked, or just before its book first changes.
+the strategy is asked, or just before its book first changes. If anything but the strategy's own
+orders moves the book after that, the View is discarded, and made anew when the strategy is asked.
 """
 
 from __future__ import annotations
@@ -21,10 +22,7 @@ from coordinator.core.values import ZERO
 
 @dataclass(slots=True)
 class MinuteView:
-    """What one strategy may decide on in one minute, unless a bust takes something back.
-
-    Cash that is transferred away within the minute is `available` no more.
-    """
+    """What one strategy may decide on in one minute, unless others move its book meanwhile."""
 
     minute: datetime
     cash: Decimal
@@ -32,8 +30,6 @@ class MinuteView:
     positions: dict[str, Position]
     busy: set[str]
     """Tickers on which it has an open order."""
-    transferred: Decimal
-    """Dollars transferred to its book until then: no gain."""
 
     def equity(self, marks: Mapping[str, Decimal]) -> Decimal:
         """Dollars in cash and in positions at `marks`."""
@@ -84,8 +80,9 @@ class MinuteViews:
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._untrue: set[str] = set()
-        """Strategies whose View a bust made untrue; the next is made only when they are asked."""
+        self._discarded: dict[str, datetime | None] = {}
+        """Strategies whose View was discarded, and its minute, if there was one. The next one is
+        made only when they are asked, and is of that minute or a later one."""
         self.begun: dict[str, datetime] = {}
         """By ticker, the newest minute of which its strategies are due a View."""
         self._newest: datetime | None = None
@@ -113,35 +110,37 @@ class MinuteViews:
         """A strategy's View of this minute, or of a later one in which it had a bar already."""
         if self._newest is not None and minute < self._newest:
             self.make_due(one)
-        return self._at_least(one, minute)
+        discarded = self._discarded.get(one.name)
+        return self._at_least(one, minute if discarded is None else max(minute, discarded))
 
     def make_due(self, one: Participant) -> None:
         """Make the View that a strategy is due; that of a new minute is not due before its turn."""
         if self._newest is None or (one.view is not None and one.view.minute >= self._newest):
             return
-        if self._untrue and one.name in self._untrue:
+        if self._discarded and one.name in self._discarded:
             return
         begun, fresh = self.begun, self._fresh if one.rank > self._turn else ()
         due = [begun[t] for t in one.tickers if t in begun and t not in fresh]
         if due:
             self._at_least(one, max(due))
 
-    def take_back(self, one: Participant) -> None:
-        """Discard a View that a bust made untrue."""
+    def discard(self, one: Participant) -> None:
+        """Discard a View, because its book is about to be moved by others than its own orders."""
+        before = self._discarded.get(one.name)
+        self._discarded[one.name] = before if one.view is None else one.view.minute
         one.view = None
-        self._untrue.add(one.name)
 
-    def is_untrue(self, name: str) -> bool:
-        """Whether a bust made a strategy's View untrue, and it has not been asked since."""
-        return name in self._untrue
+    def is_discarded(self, name: str) -> bool:
+        """Whether a strategy's View was discarded, and it has not been asked since."""
+        return name in self._discarded
 
     def note_asked(self, name: str) -> None:
-        """Note that a strategy was asked, on a View that is true."""
-        self._untrue.discard(name)
+        """Note that a strategy was asked, on a View of its book as it is."""
+        self._discarded.pop(name, None)
 
     def take_over(self, before: MinuteViews) -> None:
-        """After a reload, keep in mind which strategies' Views were untrue `before` it."""
-        self._untrue = before._untrue
+        """After a reload, keep in mind which strategies' Views were discarded `before` it."""
+        self._discarded = before._discarded
 
     def _at_least(self, one: Participant, minute: datetime) -> MinuteView:
         view = one.view
@@ -157,5 +156,4 @@ def view_of(books: Books, strategy: str, minute: datetime) -> MinuteView:
     if own:
         available -= sum((order.hold for order in own), ZERO)
         busy = {order.symbol for order in own}
-    positions = dict(account.positions)
-    return MinuteView(minute, account.cash, available, positions, busy, account.transferred)
+    return MinuteView(minute, account.cash, available, dict(account.positions), busy)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import assert_never
 
 from coordinator.core import records as r
@@ -18,7 +17,7 @@ from coordinator.core.lanes import Lanes
 from coordinator.core.minute_views import MinuteView, MinuteViews, Participant, Seat
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import UNASSIGNED, ZERO, Bar, start_of, symbol_of
+from coordinator.core.values import UNASSIGNED, Bar, start_of, symbol_of
 
 _NONE: frozenset[int] = frozenset()
 
@@ -47,7 +46,7 @@ class Router:
         self._on = {ticker: frozenset(ranks) for ticker, ranks in on.items()}
         self._ask_always = {one.rank for one in self._participants if one.guarded}
         """The strategies asked at every bar: guarded ones that have a position or an open order, or
-        whose book has changed since they were asked; and those whose View a bust made untrue."""
+        whose book has changed since they were asked; and those whose View was discarded."""
         self._stale = [(one, ticker) for one in self._participants for ticker in one.seats]
         """Strategies and their tickers, whose `wants` have to be found anew."""
         self._views = self._views_on(books)
@@ -77,7 +76,7 @@ class Router:
             if name in self._by_name:
                 one.view = self.last_view(name)
                 new._stale += [(one, ticker) for ticker in one.seats]
-            if self._views.is_untrue(name):
+            if self._views.is_discarded(name):
                 new._ask_always.add(one.rank)
         new.refresh()
         return new
@@ -138,24 +137,21 @@ class Router:
                 self._will_change(record.strategy, record.symbol, new_order=True)
             case r.FillBooked() if record.strategy == UNASSIGNED:  # it may end a strategy's order
                 self._will_change_owner(record.client_order_id)
-            case r.ActivityBooked(kind=r.ActivityKind.TRANSFER):
+            case r.FillBooked() if record.reverses or not self._is_open(record.client_order_id):
+                self._will_be_moved(record.strategy, record.symbol)
+            case r.FillBooked():
                 self._will_change(record.strategy, record.symbol)
-                self._will_take(record.strategy, -record.amount)
-            case r.FillBooked() | r.ActivityBooked():
-                self._will_change(record.strategy, record.symbol)
+            case r.ActivityBooked():
+                self._will_be_moved(record.strategy, record.symbol)
             case r.OrderMoved() | r.OrderReleased() | r.CancelRequested():
                 self._will_change_owner(record.client_order_id)
             case r.OrderAdopted():
-                self._will_change_owner(record.replaces)
+                self._will_change_owner(record.replaces, by_hand=True)
             case r.DayRolled():
                 self._will_change(record.strategy)
             case r.Transferred():
-                for strategy, taken in (
-                    (record.source, record.amount),
-                    (record.target, -record.amount),
-                ):
-                    self._will_change(strategy)
-                    self._will_take(strategy, taken)
+                self._will_be_moved(record.source)
+                self._will_be_moved(record.target)
             case (
                 r.BarsSeen()
                 | r.HistorySeen()
@@ -177,15 +173,6 @@ class Router:
                 pass  # these change no order, and no book of a strategy here
             case _:
                 assert_never(record)
-
-    def after_busts(self, records: Iterable[r.Record]) -> None:
-        """Discard the Views of books with a bust: what it took back is not spent in this minute."""
-        for record in records:
-            if isinstance(record, r.FillBooked) and record.reverses:
-                one = self._by_name.get(record.strategy)
-                if one is not None:
-                    self._views.take_back(one)
-                    self._ask_always.add(one.rank)
 
     def refresh(self) -> None:
         """Find anew which signals matter to the strategies whose books have changed."""
@@ -220,11 +207,30 @@ class Router:
         held = view.positions.get(ticker)
         return held is not None and self._assets[ticker].can_order(held.qty)
 
-    def _will_change_owner(self, client_order_id: str) -> None:
+    def _will_change_owner(self, client_order_id: str, *, by_hand: bool = False) -> None:
         """Prepare for a change of an order's book, unless the order is another coordinator's."""
         order = self._books.orders.get(client_order_id)
         if order is not None:
-            self._will_change(order.strategy, order.symbol)
+            will = self._will_change if order.is_open and not by_hand else self._will_be_moved
+            will(order.strategy, order.symbol)
+
+    def _is_open(self, client_order_id: str) -> bool:
+        """Whether it is an open order of ours, for which Views keep cash back."""
+        order = self._books.orders.get(client_order_id)
+        return order is not None and order.is_open
+
+    def _will_be_moved(self, strategy: str, symbol: str = "") -> None:
+        """Prepare for a change of a book that is not made by its own open orders.
+
+        It is a human's, the broker's or another coordinator's: a transfer, a fee, a split, a bust,
+        an order put in another's place, news of one that had ended. It counts at once, so that what
+        is gone is not spent in this minute.
+        """
+        self._will_change(strategy, symbol)
+        one = self._by_name.get(strategy)
+        if one is not None:
+            self._views.discard(one)
+            self._ask_always.add(one.rank)
 
     def _will_change(self, strategy: str, symbol: str = "", *, new_order: bool = False) -> None:
         """Prepare for a change of a book: until `refresh`, any signal on `symbol` may matter to it.
@@ -244,12 +250,6 @@ class Router:
         self._lanes.wants.put(seat.place, buys=not satisfied, sells=True)
         if not new_order:
             self._stale.append((one, symbol))
-
-    def _will_take(self, strategy: str, dollars: Decimal) -> None:
-        """Have a strategy spend no cash that a transfer takes, in this minute either."""
-        one = self._by_name.get(strategy)
-        if one is not None and one.view is not None:
-            one.view.available -= max(dollars, ZERO)
 
 
 def news_of(

@@ -40,7 +40,7 @@ ROWS: dict[int, Row] = {
         (
             f"{_CONTROLS}::test_a_tickers_limit_counts_what_all_hold_and_have_ordered",
             f"{_CONTROLS}::test_no_more_is_bought_than_the_account_has_free_of_open_orders",
-            f"{_CONTROLS}::test_a_second_order_beside_one_that_shows_up_after_all_is_refused",
+            f"{_CONTROLS}::test_beside_an_order_that_shows_up_after_all_no_second_one_is_sent",
             f"{_ENTRIES}::test_an_open_order_holds_its_cash_until_it_ends",
             f"{_ENTRIES}::test_an_order_of_unknown_fate_keeps_its_hold",
             f"{_ORDERS}::test_a_buy_uses_up_an_entry_while_it_may_fill_and_once_it_has",

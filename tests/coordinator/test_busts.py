@@ -471,22 +471,6 @@ def test_a_bust_in_the_next_session_is_booked_where_the_execution_was() -> None:
     assert (later.position("A", "SPY"), later.books.ledger["A"].cash) == (D(0), D(10_000))
 
 
-def test_what_a_bust_takes_back_is_not_spent_in_the_same_minute() -> None:
-    signals = {("SPY", 0): 1, ("SPY", 1): -1, ("QQQ", 2): 1}
-    bench = Bench(spec("A", signals, tickers=("SPY", "QQQ", "IWM")))
-    bench.minute(0, {"SPY": "100"})
-    bench.fill(bench.order("A"))
-    bench.minute(1, {"SPY": "100"})
-    sale = bench.order("A", 2)
-    sold = execution(bench, sale.qty, sale.qty, "x2")
-    tell(bench, sale, sold)
-    bench.minute(2, {"IWM": "50"})  # the minute has begun with the sale's money
-    take_back(bench, sale, sold, "b2")
-    bench.minute(2, {"QQQ": "10"})
-    held = sum((order.hold for order in bench.books.orders.open_of("A")), D(0))
-    assert held <= bench.books.ledger["A"].cash
-
-
 def test_an_order_replaced_by_hand_is_still_its_strategys_and_holds_its_money() -> None:
     bench = bought()
     order = bench.order("A")

@@ -15,7 +15,7 @@ from coordinator.core.controls import Controls
 from coordinator.core.discrepancies import DiscrepancyKind, finding
 from coordinator.core.lane import StrategySpec
 from coordinator.core.orders import OrderStatus
-from coordinator.core.values import MINUTE, UNASSIGNED, Reason, Side
+from coordinator.core.values import MINUTE, UNASSIGNED, Denial, Reason, Side
 from tests.coordinator.bench import (
     CLOSE,
     DAY,
@@ -266,7 +266,7 @@ def test_unless_told_otherwise_a_strategy_may_trade_each_ticker_twice_a_minute(
 
 
 @pytest.mark.parametrize("shows", [False, True])
-def test_a_second_order_beside_one_that_shows_up_after_all_is_refused(shows: bool) -> None:
+def test_beside_an_order_that_shows_up_after_all_no_second_one_is_sent(shows: bool) -> None:
     said = {("QQQ", 0): 1, ("QQQ", 1): 1}
     bench = Bench(spec("B", said, tickers=["SPY", "QQQ"], max_position_size="0.1"))
     bench.minute(0, {"QQQ": "100"})
@@ -276,8 +276,18 @@ def test_a_second_order_beside_one_that_shows_up_after_all_is_refused(shows: boo
     if shows:
         bench.update(bench.order("B"), OrderStatus.NEW)
     bench.bars(bar("QQQ", 1, "100"))
-    assert denied(bench) == (["duplicate"] if shows else [])
+    assert denied(bench) == []
     assert len(bench.sent()) == (1 if shows else 2)
+
+
+def test_a_second_open_buy_of_a_strategy_on_a_ticker_is_refused_whatever_it_has_seen() -> None:
+    bench = Bench(wants("10", at=0), wants("10", name="C"))
+    bench.minute(0, {"SPY": "100"})
+    refused = [
+        bench.engine._gate.refuses(name, D(1), D(100), bar(ticker, 1, "100"), bench.now)
+        for name, ticker in (("B", "SPY"), ("B", "QQQ"), ("C", "SPY"))
+    ]
+    assert refused == [Denial.DUPLICATE, None, None]
 
 
 @pytest.mark.parametrize(("late_s", "reasons"), [(90, []), (90.001, ["stale"])])
