@@ -8,7 +8,7 @@ ever invented to make the books match.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -57,17 +57,18 @@ def compare(
     return found
 
 
-def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.ActivityBooked]:
+def explain(
+    books: Books, found: DiscrepancyFound, among: Iterable[DiscrepancyFound], now: datetime
+) -> list[r.ActivityBooked]:
     """The postings that explain a difference by the broker's rounding or fees, if these can.
 
-    Cash may be off by a cent an execution, or by earlier rounding that proved wrong and is taken
-    back; both are UNASSIGNED's. A crypto position may be off by as many coins as were booked as
-    fees with fills and are not posted yet; the strategies that caused those fees pay. One that is
-    off by exactly one execution is not: the broker took that one back, and nobody heard of it yet.
+    It is `among` all that one look showed. Cash may be off by a cent an execution, or by earlier
+    rounding that proved wrong and is taken back; both are UNASSIGNED's. A crypto position may be
+    off by as many coins as were booked as fees with fills and are not posted yet; the strategies
+    that caused those fees pay.
     """
     name = f"{found.discrepancy_id}.{now.isoformat()}"
     if found.is_of(DiscrepancyKind.CASH):
-        since = books.session.at if books.session else now
         return [
             r.ActivityBooked(
                 at=now,
@@ -81,33 +82,41 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
                 allocated_by=allocated_by,
                 day=now.date(),
             )
-            for dollars, allocated_by in _rounding(books.posted, found, since - FEE_DAYS)
+            for dollars, allocated_by in _rounding(books, found, now)
         ]
-    if not found.is_of(DiscrepancyKind.POSITION) or not is_crypto(found.symbol):
-        return []
-    if abs(found.off) > books.posted.unproved(found.symbol) or _is_an_execution(books, found):
+    if not _may_be_fees(books, found) or _awaits_cash(books, found, among, now):
         return []
     return correction(books, name, found.symbol, found.off, now)
 
 
-def _is_an_execution(books: Books, found: DiscrepancyFound) -> bool:
-    """Whether the broker lacks just what one execution moved."""
-    return any(
-        found.off == -(order.side.sign * one.qty - one.fee_qty)
-        for order in books.orders
-        if order.symbol == found.symbol
-        for one in order.executions.standing()
+def _may_be_fees(books: Books, found: DiscrepancyFound) -> bool:
+    """Whether a position is off by no more than the fees in coin that nothing has proved yet."""
+    is_coin = found.is_of(DiscrepancyKind.POSITION) and is_crypto(found.symbol)
+    return is_coin and abs(found.off) <= books.posted.unproved(found.symbol)
+
+
+def _awaits_cash(
+    books: Books, found: DiscrepancyFound, among: Iterable[DiscrepancyFound], now: datetime
+) -> bool:
+    """Whether a position that may be off by fees is not to be judged before the cash is.
+
+    Cash is off the other way then. An execution moves both, and no fee does: a human traded, or the
+    broker took executions back or corrected them, and nobody has heard of it yet.
+    """
+    return _may_be_fees(books, found) and any(
+        one.off * found.off < 0 and not _rounding(books, one, now)
+        for one in among
+        if one.is_of(DiscrepancyKind.CASH)
     )
 
 
-def _rounding(
-    posted: Postings, found: DiscrepancyFound, since: datetime
-) -> list[tuple[Decimal, str]]:
+def _rounding(books: Books, found: DiscrepancyFound, now: datetime) -> list[tuple[Decimal, str]]:
     """The dollars to book as rounding, or to take back of it, for a difference in cash, if any.
 
-    What was rounded before `since` stands: a fee of then would be listed by now.
+    What was rounded long before the session stands: a fee of then would be listed by now.
     """
-    off, (up, down) = found.off, posted.rounded(since.date())
+    posted, opened = books.posted, books.session.at if books.session else now
+    off, (up, down) = found.off, posted.rounded((opened - FEE_DAYS).date())
     rounded = up + down
     if rounded and abs(off + rounded) < precision(found.brokers):
         return [(-rounded, TAKEN_BACK)]
@@ -204,8 +213,9 @@ class Reconciler:
         found = compare(self._books.ledger, seen.cash, seen.positions, seen.now)
         differing, excused = {f.discrepancy_id for f in found}, self.excused(found, seen.version)
         for difference in found:
-            if difference.discrepancy_id not in excused:
-                self._suspect(difference)
+            waits = _awaits_cash(self._books, difference, found, seen.now)
+            if difference.discrepancy_id not in excused and not waits:
+                self._suspect(difference, found)
         for name in [n for n in self._suspects if n not in differing]:
             del self._suspects[name]
         self._resolve(differing | excused, seen)
@@ -245,7 +255,7 @@ class Reconciler:
             total = self._books.ledger.net_cash()
             self._record(finding(seen.now, kind, "", total, seen.cash or ZERO))
 
-    def _suspect(self, found: DiscrepancyFound) -> None:
+    def _suspect(self, found: DiscrepancyFound, among: Sequence[DiscrepancyFound]) -> None:
         """Count a look that shows a difference; after enough of them, explain it or record it."""
         name, off = found.discrepancy_id, found.off
         before, looks = self._suspects.get(name, (off, 0))
@@ -253,7 +263,7 @@ class Reconciler:
         self._suspects[name] = off, looks
         if looks < LOOKS or found.is_among(self._books.frozen):
             return
-        explanation = explain(self._books, found, found.at)
+        explanation = explain(self._books, found, among, found.at)
         if explanation and looks < self._patience(found):
             return
         for posting in explanation:

@@ -45,8 +45,9 @@ def review(books: Books, seen: m.AccountSeen, crypto_fee_rate: Decimal) -> Revie
     reconciler = Reconciler(copy, desk.blotter.record, reports.on_update, at_rest=True)
     reconciler.take(seen)
     left = []
-    for found in compare(copy.ledger, seen.cash, seen.positions, seen.now):
-        explanation = explain(copy, found, seen.now)
+    differing = compare(copy.ledger, seen.cash, seen.positions, seen.now)
+    for found in differing:
+        explanation = explain(copy, found, differing, seen.now)
         for posting in explanation:
             desk.blotter.record(posting)
         if not explanation:

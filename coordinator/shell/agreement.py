@@ -292,7 +292,7 @@ def _reconciled(reconciler: Reconciler, blotter: Blotter, seen: m.AccountSeen) -
 
 @exactly
 def _unexplained(
-    books: Books, found: Iterable[r.DiscrepancyFound], now: datetime
+    books: Books, found: Sequence[r.DiscrepancyFound], now: datetime
 ) -> list[r.DiscrepancyFound]:
     """Those of the differences that the broker's rounding and late crypto fees do not explain."""
-    return [difference for difference in found if not explain(books, difference, now)]
+    return [difference for difference in found if not explain(books, difference, found, now)]

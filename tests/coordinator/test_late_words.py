@@ -13,7 +13,7 @@ import pytest
 from coordinator.core import messages as m
 from coordinator.core.opening import session_id
 from coordinator.core.orders import OrderStatus
-from coordinator.core.reconcile import LOOKS
+from coordinator.core.reconcile import LOOKS, ROUNDING_LOOKS
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from coordinator.errors import BrokerError, BrokerRejected
@@ -457,6 +457,40 @@ def test_an_execution_that_was_amended_while_nobody_heard_of_it_is_its_strategys
     left = D(100) if instead else D(0)
     assert play.held() == {"A": 80 + left, UNASSIGNED: D(10)}
     assert play.x.books.ledger["A"].cash == D(20_000) - 80 * D(100) - left * 99
+
+
+@pytest.mark.parametrize("overnight", [False, True], ids=["while it trades", "at its next start"])
+def test_executions_that_were_taken_back_unheard_are_no_fees_in_coin(
+    play: Play, *, overnight: bool
+) -> None:
+    """They are less than the fees of the whole purchase."""
+    play.start(play.y)
+    play.board["C", "BTC/USD"] = 1
+    play.later(60)
+    play.y.take(minute_bars(OPEN, {"BTC/USD": PRICE}, ["BTC/USD"]))
+    (order,) = (c for c in play.y.wire if isinstance(c, m.SubmitOrder))
+    units = int(order.qty.scaleb(9))
+    ticket = play.truth.accept(order.client_order_id, "C", "BTC/USD", 1, units, play.now)
+    for qty in (units - NANO * 2 // 5, NANO // 5, NANO // 5):
+        deal = play.truth.execute(ticket, qty, PRICE, play.later(0.01))
+        play.y.take(told(ticket, play.now, deal.told("stream")))
+    play.look(seat=play.y)
+    if overnight:
+        play.y.stop()
+    play.later(300)
+    for deal in ticket.deals[1:]:
+        play.truth.bust(deal)
+    if overnight:
+        play.start(play.y)
+    play.look(ROUNDING_LOOKS, 100.0, seat=play.y)
+    ledger = play.y.books.ledger
+    assert (ledger.held("BTC/USD"), ledger.net_cash()) == (
+        D(play.truth.held["BTC/USD"]).scaleb(-9),
+        D(play.truth.cash).scaleb(-18),
+    )
+    standing = order.qty - D("0.4")
+    assert ledger["C"].cash == D(20_000) - standing * 100
+    assert not play.y.books.frozen
 
 
 def test_an_execution_that_rest_no_longer_lists_is_taken_back_once_though_the_stream_tells_later(

@@ -15,7 +15,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
-from coordinator.core.orders import OrderStatus, Reason
+from coordinator.core.orders import OrderStatus
 from coordinator.core.reconcile import LOOKS, ROUNDING_LOOKS, accept
 from coordinator.core.statement import statement
 from coordinator.core.values import UNASSIGNED, Side, exactly
@@ -472,28 +472,39 @@ def test_a_coin_fee_is_trued_up_by_no_more_than_was_accrued(off: str) -> None:
     assert bench.position("A", "BTC/USD") == D("0.9975")
 
 
-# by how much the broker's position is off, where A's last execution moved 0.0009975 coins
+# by how much the broker's position and cash are off -> what is found, and what is taken for fees
 @pytest.mark.parametrize(
-    ("off", "freezes"), [("-0.0009975", True), ("-0.0009974", False), ("0.0009975", False)]
+    ("coins_off", "dollars_off", "finds", "fees"),
+    [
+        ("-0.001", "80.00", ["cash"], "0"),  # executions of purchases were taken back
+        ("-0.0000001", "0.08", ["cash"], "0"),
+        ("0.001", "-80.00", ["cash"], "0"),  # of a sale; or a human bought some
+        ("-0.001", "0.01", [], "-0.001"),  # rounding
+        ("-0.001", "-1.00", ["cash"], "-0.001"),  # fees of sales as well
+        ("0.001", "0", [], "0.001"),
+        ("-0.006", "480.00", ["position.BTC/USD", "cash"], "0"),  # more than all fees
+    ],
 )
-def test_a_position_that_lacks_just_one_execution_is_no_coin_fee(
-    off: str, *, freezes: bool
+def test_what_cash_has_paid_for_is_no_coin_fee(
+    coins_off: str, dollars_off: str, finds: list[str], fees: str
 ) -> None:
     bench = coins()
-    name, qty, price, fee = "A.2026-03-17.9", D("0.001"), D(80_000), D("0.0000025")
-    bench.books.apply_all(
-        [
-            r.OrderIntended(
-                bench.now, name, "A", "BTC/USD", Side.BUY, qty, price, Reason.SIGNAL, released=True
-            ),
-            r.FillBooked(
-                bench.now, "x", name, "A", "BTC/USD", Side.BUY, qty, price, fee * price, fee, qty
-            ),
-            r.OrderMoved(bench.now, name, OrderStatus.FILLED, "b", qty, price, bench.now, ""),
-        ]
-    )
-    looks(bench, ROUNDING_LOOKS, **{"BTC/USD": str(D("1.9959975") + D(off))})
-    assert found(bench) == ["position.BTC/USD"] * freezes
+    bench.books.posted.unsettled = 1
+    cash = f"{bench.books.ledger.net_cash() + D(dollars_off):.2f}"
+    looks(bench, ROUNDING_LOOKS, cash, **{"BTC/USD": str(D("1.995") + D(coins_off))})
+    assert found(bench) == finds
+    assert bench.books.ledger.held("BTC/USD") == D("1.995") + D(fees)
+
+
+def test_a_coin_fee_is_trued_up_once_cash_that_hid_it_is_explained() -> None:
+    bench = coins()
+    before, held = bench.books.ledger.net_cash(), {"BTC/USD": "1.996"}
+    looks(bench, ROUNDING_LOOKS, str(before - 500), **held)
+    withdrawal = m.Activity("w1", "CSW", DAY, "", D(0), None, D(-500), "")
+    bench.look(str(before - 500), held, activities=(withdrawal,))
+    looks(bench, ROUNDING_LOOKS, str(before - 500), **held)
+    assert (found(bench), resolved(bench)) == (["cash"], [("cash", "explained")])
+    assert bench.books.ledger.held("BTC/USD") == D("1.996")
 
 
 def test_true_ups_together_are_no_more_than_was_accrued() -> None:
