@@ -72,6 +72,20 @@ def importing(
         yield found
 
 
+def with_books(account: Account | None, books: Books) -> dict[str, Recipient]:
+    """The strategies that have a book; their newest sessions, if they are in one, know tickers."""
+    found = {
+        name: Recipient(name, (), book.configured_cash)
+        for name, book in books.ledger.accounts.items()
+        if name != UNASSIGNED
+    }
+    for opened in account.opened.values() if account else ():
+        for opening in opened.openings:
+            if (name := opening.strategy) in found:
+                found[name] = Recipient(name, opening.tickers, opening.configured_cash)
+    return found
+
+
 @dataclass(slots=True)
 class Importing:
     """An account, its broker, and the strategies that can receive something."""
@@ -112,15 +126,7 @@ class Importing:
 
     def add_facts(self, config: CoordinatorConfig | None) -> None:
         """Collect the strategies that can receive something, and what the broker knows."""
-        for name, book in self.books.ledger.accounts.items():
-            if name != UNASSIGNED:  # its newest session, or its configuration, knows its tickers
-                self.recipients[name] = Recipient(name, (), book.configured_cash)
-        openings = self._account.opened.values() if self._account else ()
-        for opening in (o for opened in openings for o in opened.openings):
-            if opening.strategy != UNASSIGNED:
-                self.recipients[opening.strategy] = Recipient(
-                    opening.strategy, opening.tickers, opening.configured_cash
-                )
+        self.recipients = with_books(self._account, self.books)
         for one in config.active if config is not None else ():
             self.recipients[one.name] = Recipient(one.name, one.tickers, one.initial_cash)
         if config is not None and self._account and config.name in self._account.opened:

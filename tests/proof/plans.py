@@ -9,6 +9,7 @@ from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
 from coordinator.commands.accounts import OPERATOR, Account
+from coordinator.commands.import_account import with_books
 from coordinator.config.models import StrategyConfig
 from coordinator.core import records as r
 from coordinator.core.adoption import Market, Move, Plan, Recipient, adoption, refusals
@@ -29,6 +30,7 @@ def carried_out(
     market, records = Market({}), list[r.Record]()
     with Account.open(path) as account:
         books = account.books
+        runs = with_books(account, books) | runs
         plan = Plan(name, account.number, tuple(_moves(dice, books, runs)))
 
         @exactly
