@@ -37,7 +37,9 @@ class Rule(Hashable, Protocol):
         """A new step, which takes the next bar and returns +1, -1 or 0 at its close.
 
         The step, or the object whose method it is, may have an `explain()` that returns values by
-        name. A rule with `start_together` (`core/together.py`) needs no `start`.
+        name. A step that runs elsewhere may have a `foresee(bar)`: it is told of bars of the past
+        before it is asked for them, in the same order. A rule with `start_together`
+        (`core/together.py`) needs no `start`.
         """
 
 
@@ -45,6 +47,13 @@ def explain_of(step: object) -> Callable[..., Mapping[str, object]] | None:
     """The `explain` of a step, or of the object whose method it is; None if there is none."""
     found: Callable[..., Mapping[str, object]] | None
     found = getattr(getattr(step, "__self__", step), "explain", None)
+    return found
+
+
+def _foresee_of(step: object) -> Callable[[Bar], None] | None:
+    """The `foresee` of a step, likewise."""
+    found: Callable[[Bar], None] | None
+    found = getattr(getattr(step, "__self__", step), "foresee", None)
     return found
 
 
@@ -138,6 +147,17 @@ class Lane:
         step = self.rule.start()
         cast(Resumable, getattr(step, "__self__", step)).resume(bank.past(self._row))
         return step
+
+    @property
+    def is_far(self) -> bool:
+        """Whether its rule runs elsewhere, and can be told of bars ahead."""
+        return _foresee_of(self._step) is not None
+
+    def foresee(self, bar: Bar) -> None:
+        """Tell a far rule of a bar that will be fed after those it was told of before."""
+        foresee = _foresee_of(self._step)
+        if foresee is not None and not self.fault:
+            foresee(bar)
 
     def feed(self, bar: Bar) -> None:
         """Step on the next bar. A rule that raises is not stepped again."""

@@ -8,8 +8,8 @@ a Bank (`core/bank.py`), which changes no signal.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import count
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, count, islice
 from typing import TYPE_CHECKING
 
 from coordinator.core.lane import Lane, StrategySpec
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 WORTH_A_BANK = 50
 """The number of lanes from which a bank costs less than their steps, at a microsecond or two each:
 it takes about 0.1 ms a frame, however few its lanes, and numpy's 15 MiB."""
+
+FRAMES_AHEAD = 30
+"""Minutes of a history that a rule elsewhere is told of before it is asked for the first of them;
+so many of all rules on all tickers are in memory at once."""
 
 
 class Lanes:
@@ -121,7 +125,10 @@ class Lanes:
         if self._bank is not None and not self._bank.warm(ticker, history):
             self._give_up(ticker)
         for lane in self._alone.get(ticker, ()):
-            for bar in newest(history, lane.history_bars):
+            past = newest(history, lane.history_bars)
+            for bar in past if lane.is_far else ():
+                lane.foresee(bar)
+            for bar in past:
                 self._feed(lane, bar)
 
     def feed_all(self, bars: Sequence[Bar]) -> None:
@@ -131,13 +138,14 @@ class Lanes:
 
     def catch_up(self, bars: Iterable[Bar]) -> None:
         """Feed earlier bars of the session, oldest first on each ticker, and step the Tables."""
-        frame: dict[str, Bar] = {}
-        for bar in bars:
-            if bar.symbol in frame:
-                self._feed_together([*frame.values()])
-                frame = {}
-            frame[bar.symbol] = bar
-        self._feed_together([*frame.values()])
+        far = {t: [one for one in lanes if one.is_far] for t, lanes in self._alone.items()}
+        frames = _frames(bars)
+        while block := list(islice(frames, FRAMES_AHEAD)):
+            for bar in chain.from_iterable(block):
+                for lane in far.get(bar.symbol, ()):
+                    lane.foresee(bar)
+            for frame in block:
+                self._feed_together(frame)
         self.step_tables()
 
     def _feed_together(self, bars: Sequence[Bar]) -> None:
@@ -190,3 +198,14 @@ class Lanes:
     def _feed(self, lane: Lane, bar: Bar) -> None:
         lane.feed(bar)
         self.roster.note_fault(lane)
+
+
+def _frames(bars: Iterable[Bar]) -> Iterator[list[Bar]]:
+    """The bars in their order, parted where a ticker comes again."""
+    frame: dict[str, Bar] = {}
+    for bar in bars:
+        if bar.symbol in frame:
+            yield [*frame.values()]
+            frame = {}
+        frame[bar.symbol] = bar
+    yield [*frame.values()]

@@ -17,7 +17,6 @@ from typing import NoReturn
 from coordinator.core.lane import SAYS_NOTHING
 from coordinator.shell.explain_requests import ExplainRequests
 from coordinator.shell.strategy_process import (
-    UNREADABLE,
     StrategyDied,
     StrategyFault,
     StrategyHung,
@@ -26,7 +25,7 @@ from coordinator.shell.strategy_process import (
     StrategyProcess,
     StrategyRaised,
 )
-from coordinator.shell.worker_process import Request
+from coordinator.shell.work_ahead import Asking, WorkAhead
 
 log = logging.getLogger("coordinator")
 
@@ -67,17 +66,18 @@ class Cell:
         self._process: StrategyProcess | None = None
         self._fault: StrategyFault | None = None
         self._lanes = itertools.count()
-        self._requests = itertools.count()
         self._minute: datetime | None = None
         self._left_s = 0.0
         self._spare_s = budget.start_s
-        self._explains = ExplainRequests(lambda: next(self._requests))
+        numbers = itertools.count()
+        self._explains = ExplainRequests(lambda: next(numbers))
+        self._requests = WorkAhead(lambda: next(numbers))
 
     def begin(self, tickers: Sequence[str] | None) -> int:
         """The number of a new lane; a joint lane names its tickers. Raises a StrategyFault."""
         lane = next(self._lanes)
         budget_s = self._budget.answer_s if _a_loop_waits() else self._budget.start_s
-        kind, value = self._ask(lane, {"begin": tickers}, budget_s, "not ready")
+        kind, value = self._ask(lane, lambda: {"begin": tickers}, budget_s, "not ready")
         if kind != "begun":
             raise StrategyMisanswered(f"it answered {value} when it should begin")
         if self._process is not None:
@@ -106,7 +106,15 @@ class Cell:
         if self._process is not None:
             await self._explains.wait(self._process)
 
-    def step(self, start: datetime, lane: int, request: Request) -> tuple[str, object]:
+    def foresee(self, lane: int, request: Asking) -> None:
+        """Let the process work ahead on what `step` will ask after what was foreseen before it.
+
+        Only before the session: while a loop waits, each bar is asked for once it is there.
+        """
+        if self._fault is None and not _a_loop_waits():
+            self._requests.foresee(lane, request)
+
+    def step(self, start: datetime, lane: int, request: Asking) -> tuple[str, object]:
         """Kind and value of a lane's answer to the bars of minute `start`, within its budget."""
         if not _a_loop_waits():
             return self._ask_before_the_session(lane, request)
@@ -118,7 +126,7 @@ class Cell:
         self._left_s = max(0.0, self._left_s - (time.monotonic() - began_s))
         return answer
 
-    def _ask_before_the_session(self, lane: int, request: Request) -> tuple[str, object]:
+    def _ask_before_the_session(self, lane: int, request: Asking) -> tuple[str, object]:
         began_s = time.monotonic()
         answer = self._ask(lane, request, self._budget.answer_s + self._spare_s)
         late_s = max(0.0, time.monotonic() - began_s - self._budget.answer_s)
@@ -126,13 +134,14 @@ class Cell:
         return answer
 
     def _ask(
-        self, lane: int, request: Request, budget_s: float, hung: str = ""
+        self, lane: int, request: Asking, budget_s: float, hung: str = ""
     ) -> tuple[str, object]:
         """Kind and value of the answer; `hung` describes a late one in the fault's text."""
         if self._fault is not None:
             raise self._fault
         try:
-            kind, value, said = self._exchange(lane, request, budget_s)
+            self._process = self._process or self._fork()
+            kind, value, said = self._requests.ask(self._process, lane, request, budget_s)
         except StrategyFault as fault:
             self._give_up(fault, hung, budget_s)
         for text in said:
@@ -140,18 +149,6 @@ class Cell:
         if kind == "raised":
             raise StrategyRaised(str(value))
         return kind, value
-
-    def _exchange(
-        self, lane: int, request: Request, budget_s: float
-    ) -> tuple[str, object, list[object]]:
-        """Kind and value of the answer, and what the strategy printed meanwhile."""
-        number = next(self._requests)
-        if self._process is None:
-            self._process = self._fork()
-        match self._process.ask(number, [lane, request], budget_s):
-            case [answered, str(kind), value, list(said)] if answered == number:
-                return kind, value, said
-        raise StrategyMisanswered(UNREADABLE)
 
     def _give_up(self, fault: StrategyFault, hung: str, budget_s: float) -> NoReturn:
         """End the process for good; raises the fault with a text that is the same every time."""

@@ -26,7 +26,7 @@ from coordinator.shell.strategy_process import (
     StrategyMisanswered,
     StrategyProcess,
 )
-from coordinator.shell.worker_process import bar_values
+from coordinator.shell.worker_process import Request, bar_values
 
 SIGNALS = (1, -1, 0)
 
@@ -169,9 +169,13 @@ class _Step:
     cell: Cell
     lane: int
 
+    def foresee(self, bar: Bar) -> None:
+        """Let the process work ahead on a bar that is stepped after those foreseen before it."""
+        self.cell.foresee(self.lane, partial(_of_bar, bar))
+
     def step(self, bar: Bar) -> int:
         """The signal at a bar's close, within the budget."""
-        match self.cell.step(bar.start, self.lane, {"bar": bar_values(bar)}):
+        match self.cell.step(bar.start, self.lane, partial(_of_bar, bar)):
             case "signal", int() as signal if signal in SIGNALS:
                 return signal
             case _, value:
@@ -191,8 +195,7 @@ class _JointStep:
     def step(self, bars: Mapping[str, Bar]) -> dict[str, int]:
         """The signals by ticker at a minute's close, within the budget."""
         start = next(iter(bars.values())).start
-        request = {"bars": [bar_values(bar) for bar in bars.values()]}
-        match self.cell.step(start, self.lane, request):
+        match self.cell.step(start, self.lane, partial(_of_bars, bars)):
             case "signals", dict() as signals if all(one in SIGNALS for one in signals.values()):
                 return signals
             case _, value:
@@ -202,6 +205,14 @@ class _JointStep:
 
     def explain(self, ticker: str) -> dict[str, object]:
         return self.cell.explain(self.lane, ticker)
+
+
+def _of_bar(bar: Bar) -> Request:
+    return {"bar": bar_values(bar)}
+
+
+def _of_bars(bars: Mapping[str, Bar]) -> Request:
+    return {"bars": [bar_values(bar) for bar in bars.values()]}
 
 
 def _refuse(fault: StrategyFault, _bars: Any) -> NoReturn:

@@ -174,6 +174,8 @@ class StrategyProcess:
         self._nursery = nursery
         self._pid = pid
         self._channel = channel
+        self.room_bytes = channel.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 8
+        """Unanswered requests of so many bytes are sent without waiting for the process to read."""
         self._slice_ms = 0 if restless else SLICE_MS
         self._meter = ProcessMeter(pid)
         self._ready = select.poll()
@@ -191,7 +193,8 @@ class StrategyProcess:
         """
         try:
             request = {"load": wanted, "within_s": LOAD_S}
-            match self.ask(0, [0, request], LOAD_S + LOAD_GRACE_S, LOAD_PATIENCE):
+            self.send(line([0, 0, request]))
+            match self.answer(LOAD_S + LOAD_GRACE_S, LOAD_PATIENCE):
                 case [0, "loaded", value, list()]:
                     return value
                 case [0, "raised", str(text), list()]:
@@ -220,16 +223,13 @@ class StrategyProcess:
         Raises:
             StrategyDied: it has ended.
         """
-        try:
-            self._channel.sendall(line([number, *request]))
-        except OSError:
-            raise StrategyDied from None
+        self.send(line([number, *request]))
         self._posted.add(number)
 
     def answers(self) -> list[tuple[int, str, object]]:
         """Number, kind and value of the posted requests that are answered by now; does not wait.
 
-        Answers that `ask` read before its own are among them.
+        Answers that `answer` read before its own are among them.
 
         Raises:
             StrategyDied, StrategyMisanswered: the process is to be ended.
@@ -242,25 +242,34 @@ class StrategyProcess:
         found, self._answered = self._answered, []
         return found
 
-    def ask(
-        self, number: int, request: Sequence[object], budget_s: float, patience: int = PATIENCE
-    ) -> Any:
-        """The answer to the request of this number: a JSON value.
+    def send(self, requests: bytes) -> None:
+        """Send requests, a line each; they are answered in their order.
+
+        Raises:
+            StrategyDied: it has ended.
+        """
+        try:
+            self._channel.sendall(requests)
+        except OSError:
+            raise StrategyDied from None
+
+    def answer(self, budget_s: float, patience: int = PATIENCE, *, more: bool = False) -> Any:
+        """The answer to the oldest request that was sent: a JSON value.
 
         Time in which the process waits for a processor is not charged, up to `patience` budgets.
+        `more` says that later requests were sent, whose answers may be here too.
 
         Raises:
             StrategyHung, StrategyLeaked, StrategyDied, StrategyMisanswered: it is to be ended.
         """
         try:
-            self._channel.sendall(line([number, *request]))
             answer = self._answer(budget_s, patience)
             while self._is_posted(answer):
                 answer = self._answer(budget_s, patience)
         except OSError:  # the connection is broken: the process has ended
             raise StrategyDied from None
         self._check_growth()
-        if self._received:
+        if self._received and not more:
             raise StrategyMisanswered(UNREADABLE)
         return answer
 

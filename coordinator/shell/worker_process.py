@@ -44,6 +44,9 @@ EXPLAIN_S = 0.5
 """Local seconds that a strategy's explanations may take between two of its bars."""
 MOST_EXPLAINED = 50
 
+FAULTY = frozenset({"raised", "answered"})
+"""The kinds of answers that end a lane: what it is asked after one is answered by "over"."""
+
 Load = Callable[[str], tuple[Rule | None, object]]
 """Makes, in a worker, the rule that a text asks for, and JSON values that describe it to the
 coordinator; if it is faulty there is no rule, and the values say why."""
@@ -163,13 +166,16 @@ def _run_worker(rule: Rule | None, load: Load, channel: socket.socket, parent: i
         confine([channel.fileno()], parent)
         limit_memory()
         setcontext(EXACT.copy())
-        said, steps = _Said(), dict[int, Step]()
+        said, steps, failed = _Said(), dict[int, Step](), set[int]()
         sys.stdout = sys.stderr = said
         for number, lane, request in lines(channel):
             if "load" in request:
                 rule, kind, answer = _loaded(load, request["load"], request["within_s"])
+            elif lane in failed and "explain" not in request:
+                kind, answer = "over", None  # asked before we could say that it has failed
             else:
                 kind, answer = _answer(rule, steps, lane, request)
+                failed.update({lane} if kind in FAULTY else ())
             _reply(channel, number, kind, answer, said.take())
     finally:
         os._exit(0)
