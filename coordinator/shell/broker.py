@@ -65,11 +65,16 @@ def no_retry(_tries: int) -> bool:
     return False
 
 
-def persistent(sleep: Callable[[float], None], *, most: int = 4) -> Retry:
-    """A GET is sent up to `most` times, 1, 2, 4... local seconds apart; nothing else repeats it."""
+def persistent(
+    sleep: Callable[[float], None], *, most: int = 4, is_late: Callable[[], bool] = lambda: False
+) -> Retry:
+    """A GET is sent up to `most` times, 1, 2, 4... local seconds apart; nothing else repeats it.
+
+    None is repeated once `is_late` says so.
+    """
 
     def retry(tries: int) -> bool:
-        if tries >= most:
+        if tries >= most or is_late():
             return False
         sleep(2.0 ** (tries - 1))
         return True

@@ -24,15 +24,22 @@ class MissedBars:
 
     def __init__(self, broker: Broker, clock: BrokerClock, sleep: Callable[[float], None]) -> None:
         self._broker, self._clock, self._sleep = broker, clock, sleep
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Ask no more: nobody waits for the bars. May be called from any thread."""
+        self._stopped = True
 
     def since(self, starts: Mapping[str, datetime]) -> m.BarsArrived:
         """The bars of each ticker that start at its time in `starts` or later, and have ended.
 
-        Without bars if the broker does not answer.
+        Without bars if the broker does not answer, or nobody waits for them any more.
         """
         for attempt in range(GAP_TRIES):
             if attempt:
                 self._sleep(self._clock.local_s(GAP_WAIT_S, least_s=0.1))
+            if self._stopped:
+                break
             try:
                 return self._fetch(starts)
             except BrokerError as error:

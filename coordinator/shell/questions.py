@@ -109,7 +109,8 @@ class Questions:
         self._ask(lambda: [m.ClockRead(self._broker.clock())])
 
     async def stop(self) -> None:
-        """Finish the question under way, and end the worker."""
+        """Let the question under way be answered, or not, and end the worker."""
+        self._missed_bars.stop()
         await self._worker.stop()
 
     def _find(self, order: Order) -> list[m.Message]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -33,13 +34,18 @@ Observer = Callable[[Clerk], AbstractAsyncContextManager[object]]
 """A context around a session's trading; it reads from the session's clerk, or hands it requests."""
 
 
-def patient_broker(ports: Ports, settings: Settings, feed: str) -> Broker:
+def patient_broker(
+    ports: Ports, settings: Settings, feed: str, *, repeats_s: float = math.inf
+) -> Broker:
     """A broker that waits for its turns, and repeats requests that were not answered.
 
-    Before a session's first decision and after its last, nothing else would repeat them.
+    Before a session's first decision and after its last, nothing else would repeat them. From
+    `repeats_s` local seconds on after the call, none is repeated.
     """
+    until_s = ports.monotonic() + repeats_s
+    retry = persistent(ports.sleep, is_late=lambda: ports.monotonic() >= until_s)
     pace = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
-    return Broker(ports.rest(settings), feed=feed, pace=pace, retry=persistent(ports.sleep))
+    return Broker(ports.rest(settings), feed=feed, pace=pace, retry=retry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +79,13 @@ class Run:
             fill_model=self.fill_model,
         )
 
-    def broker(self, ports: Ports, pace: Pace | None = None) -> Broker:
-        """The broker, over a REST session of its own; a patient one without a pace."""
+    def broker(
+        self, ports: Ports, pace: Pace | None = None, *, repeats_s: float = math.inf
+    ) -> Broker:
+        """The broker, over a REST session of its own; a `patient_broker` without a pace."""
         if pace is None:
-            return patient_broker(ports, self.settings, self.setup.feed)
+            feed = self.setup.feed
+            return patient_broker(ports, self.settings, feed, repeats_s=repeats_s)
         return Broker(ports.rest(self.settings), feed=self.setup.feed, pace=pace)
 
     def engine(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime
@@ -40,6 +41,8 @@ from coordinator.shell.watchdog import Watchdog
 log = logging.getLogger("coordinator")
 STREAM_DEADLINE_S = 90.0
 """Local seconds in which a stream must come up; a dead connection holds its slot that long."""
+STOP_S = 10.0
+"""Local seconds after which a session that is stopped repeats no request for the account."""
 
 
 async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResult | None:
@@ -293,15 +296,19 @@ def _close_unfinished(run: Run, ports: Ports, broker: Broker, account: str, now:
 def end_session(
     run: Run, ports: Ports, started: Started, status: r.SessionEnd
 ) -> list[r.DiscrepancyFound]:
-    """Compare with the broker once more, and end the session in the journal."""
+    """Compare with the broker once more, and end the session in the journal.
+
+    Where it was asked to stop, a broker that does not answer is soon given up: the next start
+    compares again.
+    """
     books = started.engine.books
     found: list[r.DiscrepancyFound] = []
     cash: Decimal | None = None
     positions: Mapping[str, Decimal] = {}
     now = books.last_at or started.now
-    settling = Settling(
-        books, started.journal, run.broker(ports), ports.sleep, run.setup.crypto_fee_rate
-    )
+    repeats_s = STOP_S if status is r.SessionEnd.STOPPED_EARLY else math.inf
+    broker = run.broker(ports, repeats_s=repeats_s)
+    settling = Settling(books, started.journal, broker, ports.sleep, run.setup.crypto_fee_rate)
     try:
         seen, found = agree_at_the_end(settling, started.engine, started.session_id)
         cash, positions, now = seen.cash, seen.positions, seen.now

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,6 +159,28 @@ def test_a_gap_is_given_up_only_after_several_tries_and_then_ends_without_bars(
         assert (bars.origin, bool(bars.bars)) == (Origin.BACKFILL, found)
 
     fault = {"kind": "http_error", "path": "/v2/clock", "status": 500, "times": refusals}
+    run(story, tmp_path, fault)
+
+
+def test_missed_bars_are_not_asked_for_again_once_the_session_is_stopped(tmp_path: Path) -> None:
+    waits, goes_on = threading.Event(), threading.Event()
+
+    def sleep(_: float) -> None:
+        waits.set()
+        assert goes_on.wait(60)
+
+    async def story(desk: Desk) -> None:
+        ports, *rest = desk.to_ask
+        questions = Questions(replace(ports, sleep=sleep), *rest, desk.line.holds)
+        questions.fetch_bars({"SPY": NOW - 5 * MINUTE})
+        assert await asyncio.to_thread(waits.wait, 60)
+        stopped = asyncio.create_task(questions.stop())
+        await asyncio.sleep(0)
+        goes_on.set()
+        await stopped
+        assert len(desk.turns) == 1
+
+    fault = {"kind": "http_error", "path": "/v2/clock", "status": 500, "times": GAP_TRIES}
     run(story, tmp_path, fault)
 
 

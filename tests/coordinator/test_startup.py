@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
+from coordinator.core.controls import Controls
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.orders import OrderStatus, Phase
 from coordinator.core.reconcile import compare
+from coordinator.core.setup import Setup
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from coordinator.errors import BrokerUnavailable, OperatorError, SafetyRefusal
 from coordinator.settings import simulator_settings
 from coordinator.shell import agreement, startup
-from coordinator.shell.alpaca_rest import AlpacaRest
+from coordinator.shell.alpaca_rest import TIMEOUT_S, AlpacaRest
 from coordinator.shell.broker import Broker, persistent
+from coordinator.shell.clock import BrokerClock
 from coordinator.shell.journal import Journal
+from coordinator.shell.journal_reading import read_kinds
+from coordinator.shell.pace import Budgets
+from coordinator.shell.ports import Ports
+from coordinator.shell.rest import Api
+from coordinator.shell.run import Run, Started
+from coordinator.shell.session import end_session
 from simulator.server import Simulator, SimulatorOptions
 from tests.coordinator.bench import STOCKS, Bench, D, asset, bar, order_id, spec
 
 SELL = Side.SELL
+SETUP = Setup("bench", "paper", "iex", "hash", (), Controls(), False, CRYPTO_FEE_RATE)
 NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)
 WAITED_S: list[float] = []
 
@@ -357,6 +369,51 @@ def test_a_broker_that_never_answers_ends_the_start(tmp_path: Path) -> None:
         pytest.raises(BrokerUnavailable, match="503"),
     ):
         broker.account()
+
+
+@dataclass
+class Silent:
+    """A broker that answers nothing; each request takes its time-out. It keeps what was asked."""
+
+    now_s: float = 0.0
+    asked: list[str] = field(default_factory=list)
+
+    def get(self, _: Api, path: str, __: Mapping[str, Any]) -> Any:
+        self.now_s += TIMEOUT_S
+        self.asked.append(path)
+        raise BrokerUnavailable("no answer")
+
+    def post(self, *_: object) -> Any:
+        raise AssertionError("nothing is sent after the end")
+
+    def delete(self, *_: object) -> None:
+        raise AssertionError("nothing is cancelled after the end")
+
+
+@pytest.mark.parametrize(
+    ("status", "tries"), [(r.SessionEnd.STOPPED_EARLY, 1), (r.SessionEnd.COMPLETED, 4)]
+)
+def test_a_session_that_is_stopped_waits_once_for_a_broker_that_is_silent(
+    status: r.SessionEnd, tries: int, tmp_path: Path
+) -> None:
+    bench, broker = Bench(spec("A", {("SPY", 0): 1}), plan=STOCKS), Silent()
+    settings = simulator_settings("http://127.0.0.1:1", tmp_path)
+    ports = replace(
+        Ports.real(Budgets(settings, speed=1, folder=tmp_path)),
+        monotonic=lambda: broker.now_s,
+        sleep=lambda _: None,
+        rest=lambda _: broker,
+    )
+    name, run = bench.name, Run(SETUP, settings, 1, lambda _: None)
+    journal = Journal(tmp_path / "journal.db", name.account, name.coordinator)
+    clock = BrokerClock(1, ports.monotonic)
+    started = Started(name.account, name.session_id, bench.engine, journal, bench.now, clock, [])
+    assert end_session(run, ports, started, status) == []
+    assert broker.asked == ["/clock"] * tries
+    journal.close()
+    (ended,) = [entry.record for entry in read_kinds(tmp_path / "journal.db", r.SessionEnded)]
+    assert isinstance(ended, r.SessionEnded)
+    assert (ended.status, ended.broker_cash) == (status, None)
 
 
 def test_an_order_is_never_sent_again_by_itself(tmp_path: Path) -> None:
