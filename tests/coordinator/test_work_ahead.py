@@ -17,6 +17,8 @@ from tests.coordinator.bench import OPEN
 from tests.coordinator.isolating import MIB, SIGNALS, WAYS, Turns, bars, isolated, named
 
 TICKERS = ("QQQ", "SPY", "TLT")
+FAILS_AT = {"QQQ": 3, "SPY": 4, "TLT": 7}
+"""The minutes after the open, each of which leaves another number of bars that are never seen."""
 Fed = Callable[[Lanes, list[Bar]], None]
 
 
@@ -31,7 +33,7 @@ def bar_by_bar(lanes: Lanes, past: list[Bar]) -> None:
 
 @dataclass(frozen=True)
 class Counting:
-    """Says how many bars it has seen on all of its tickers, in turn; fails on some at a minute."""
+    """Says how many bars it has seen on all of its tickers, in turn; on some it fails."""
 
     fails: tuple[str, ...] = ()
     longest_window: int = 1
@@ -41,7 +43,7 @@ class Counting:
 
     def _step(self, bar: Bar) -> int:
         SEEN.append(bar.symbol)
-        if bar.symbol in self.fails and bar.start >= OPEN + 2 * MINUTE:
+        if bar.symbol in self.fails and bar.start >= OPEN + FAILS_AT.get(bar.symbol, 2) * MINUTE:
             raise ValueError(f"{len(SEEN)} bars seen")
         return SIGNALS[len(SEEN) % 3]
 
@@ -59,14 +61,30 @@ def outcome(
         return [(one.signal, one.fault) for one in (lanes.lane(own, t) for t in own.tickers)]
 
 
+MANY = (*TICKERS, *(f"MORE{n}" for n in range(9)))
+"""More than what is sent at once."""
+LATE = OPEN + 80 * MINUTE
+
+
+@pytest.mark.parametrize("tickers", [TICKERS, MANY], ids=["few", "many"])
 @pytest.mark.parametrize("fails", [(), ("SPY",), ("QQQ", "TLT"), TICKERS])
 def test_it_sees_the_bars_of_all_its_tickers_in_their_order_and_none_after_a_fault(
-    fails: tuple[str, ...],
+    fails: tuple[str, ...], tickers: tuple[str, ...]
 ) -> None:
-    past = bars(*TICKERS, minutes=range(400))
-    one, other = (outcome(Counting(fails), feed, past, *TICKERS) for feed in (bar_by_bar, ahead))
+    past = bars(*tickers, minutes=range(100))
+    one, other = (outcome(Counting(fails), feed, past, *tickers) for feed in (bar_by_bar, ahead))
     assert one == other
-    assert [bool(fault) for _, fault in other] == [ticker in fails for ticker in TICKERS]
+    assert [bool(fault) for _, fault in other] == [ticker in fails for ticker in tickers]
+
+
+def test_a_ticker_that_is_quiet_while_all_others_fail_is_seen_when_it_comes() -> None:
+    quiet, *others = MANY
+    past = [
+        bar for bar in bars(*MANY, minutes=range(100)) if bar.symbol != quiet or bar.start > LATE
+    ]
+    one, other = (outcome(Counting(tuple(others)), fed, past, *MANY) for fed in (bar_by_bar, ahead))
+    assert one == other
+    assert [bool(fault) for _, fault in other] == [ticker != quiet for ticker in MANY]
 
 
 @pytest.mark.thorough
