@@ -19,7 +19,7 @@ from prefect.states import Cancelled, Completed, Failed
 from coordinator.bootstrap import RunOptions, SessionOutcome, run_session, utc_now
 from coordinator.config import default_config, load_config
 from coordinator.core.records import SessionEnd
-from coordinator.errors import BrokerUnavailable, OperatorError
+from coordinator.errors import BrokerError, OperatorError
 from coordinator.private import leave_no_core
 from coordinator.shell.lease import LeaseHeld
 from flows.board import emit
@@ -128,10 +128,10 @@ async def session_state(
     except OperatorError as refused:
         refused_start(name_of(options), str(refused), send)
         return Failed(message=str(refused))
-    except BrokerUnavailable as silent:
-        refused_start(name_of(options), str(silent), send)
+    except BrokerError as failed:
+        refused_start(name_of(options), str(failed), send)
         is_cancelled = await was_cancelled(read_state)
-        return Cancelled(message=str(silent)) if is_cancelled else Failed(message=str(silent))
+        return Cancelled(message=str(failed)) if is_cancelled else Failed(message=str(failed))
     differs_at_the_end(outcome, name_of(options), send)
     if outcome.summary:
         logging.getLogger(SUMMARY_LOG).info("\n%s", outcome.summary)

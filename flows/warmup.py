@@ -12,7 +12,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from coordinator.bootstrap import WarmUp, WarmupOutcome, warming
-from coordinator.errors import BrokerUnavailable, OperatorError
+from coordinator.errors import BrokerError, OperatorError
 from coordinator.private import leave_no_core
 from flows.board import PrefectBoard
 from flows.parameters import (
@@ -69,7 +69,7 @@ async def warmup(
     try:
         async with warming(options) as warm_up:
             return warmed_state(await fetch_all(warm_up, Path(config).stem))
-    except (OperatorError, BrokerUnavailable) as refused:
+    except (OperatorError, BrokerError) as refused:
         return Failed(message=str(refused))
 
 

@@ -29,7 +29,7 @@ from coordinator.core.alerts import (
     standing_alerts,
 )
 from coordinator.core.live_view import LiveView
-from coordinator.errors import OperatorError
+from coordinator.errors import BrokerRejected, OperatorError
 from coordinator.shell.alarms import Alarms
 from coordinator.shell.lease import LeaseHeld
 
@@ -221,7 +221,7 @@ def alerting(
     alerts = Alerts(where, coordinator, now)
     try:
         yield alerts
-    except OperatorError as error:
+    except (OperatorError, BrokerRejected) as error:
         if not isinstance(error, LeaseHeld):
             alerts.refused(str(error))
         raise

@@ -25,7 +25,7 @@ from coordinator.bootstrap import RunOptions, run_configured
 from coordinator.config import parse_config
 from coordinator.core import records as r
 from coordinator.core.alerts import Alert, AlertKind, Notice, Ration
-from coordinator.errors import OperatorError, SafetyRefusal
+from coordinator.errors import BrokerRejected, MultiTraderError, OperatorError, SafetyRefusal
 from coordinator.settings import webhook_url
 from coordinator.shell import webhook
 from coordinator.shell.lease import LeaseHeld
@@ -300,13 +300,15 @@ def test_nobody_there_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
 # --- refused starts
 
 
-def test_a_refused_start_is_told_and_still_refused() -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [SafetyRefusal("books apart"), BrokerRejected(401, None, "request is not authorized")],
+)
+def test_a_refused_start_is_told_and_still_refused(refusal: MultiTraderError) -> None:
     with receiving() as there:
-        with pytest.raises(SafetyRefusal), alerting(lambda: there.url, "c", lambda: OPEN):
-            raise SafetyRefusal("books apart")
-        assert [(b["kind"], b["reason"]) for b in there.bodies] == [
-            ("refused-start", "books apart")
-        ]
+        with pytest.raises(type(refusal)), alerting(lambda: there.url, "c", lambda: OPEN):
+            raise refusal
+        assert [(b["kind"], b["reason"]) for b in there.bodies] == [("refused-start", str(refusal))]
 
 
 def test_that_another_one_runs_already_is_no_news() -> None:

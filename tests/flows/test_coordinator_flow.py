@@ -17,7 +17,12 @@ from prefect.client.schemas.objects import StateType
 from coordinator.bootstrap import RunOptions, SessionOutcome, WarmupOutcome
 from coordinator.core.alerts import Alert, AlertKind
 from coordinator.core.records import SessionEnd
-from coordinator.errors import BrokerUnavailable, CredentialsError, SafetyRefusal
+from coordinator.errors import (
+    BrokerRejected,
+    BrokerUnavailable,
+    CredentialsError,
+    SafetyRefusal,
+)
 from coordinator.shell.lease import LeaseHeld
 from flows.coordinator import session_state
 from flows.handover import patience_until
@@ -137,6 +142,7 @@ def test_the_summary_is_shown_where_there_is_one() -> None:
     [
         (SafetyRefusal("unsafe"), [AlertKind.REFUSED_START]),
         (CredentialsError("no keys"), [AlertKind.REFUSED_START]),
+        (BrokerRejected(401, None, "wrong keys"), [AlertKind.REFUSED_START]),
         (LeaseHeld("held"), []),
         (outcome("MarketClosed"), []),
         (replace(outcome(COMPLETED), discrepancies=2), [AlertKind.DISCREPANCY]),
