@@ -83,6 +83,26 @@ class BrokerUnavailable(BrokerError):
 _LOOK_AT_KEYS = "; look at the keys: a paper account's are not those of a live account"
 _CHANGE_FEED = '; the account\'s plan does not include it: set "feed": "iex", or change the plan'
 _OF_THE_PLAN = "insufficient subscription", "subscription does not permit"
+_START = "; if it does not come back by itself, start again"
+_AGAIN = (
+    "; it connects again by itself: if it stays so, look at the network and Alpaca's status page"
+)
+_OF_STREAMS: Mapping[int, str] = {
+    400: "; look at the tickers: Alpaca may write one otherwise",
+    401: _START,
+    402: _LOOK_AT_KEYS,
+    403: _START,
+    404: _AGAIN,
+    405: "; give the strategies fewer tickers, or end what else is subscribed with these keys",
+    406: "; stop the other program",
+    407: "; this machine is too slow: run less beside it, or give the strategies fewer tickers",
+    408: _CHANGE_FEED,
+    409: _CHANGE_FEED,
+    410: '; look at the tickers and at "feed": that feed does not bring them',
+    411: _LOOK_AT_KEYS,
+    500: _AGAIN,
+}
+"""What to do about each error that a stream can send, by its code."""
 
 
 class BrokerRejected(BrokerError):
@@ -90,6 +110,7 @@ class BrokerRejected(BrokerError):
 
     `status` is the HTTP status; `code` (None if there is none), `message` and `body` are Alpaca's
     error code, its text and the parsed answer, which may hold more (such as `existing_order_id`).
+    A stream has only codes; there both numbers are the code.
     """
 
     def __init__(
@@ -107,21 +128,27 @@ class BrokerRejected(BrokerError):
 
     def __str__(self) -> str:
         number = "" if self.code is None else f", code {self.code}"
-        said = f"Alpaca refused: {self.message} (HTTP {self.status}{number})"
-        return f"{said}{self._advice}"
+        numbers = f"code {self.code}" if self._is_of_stream else f"HTTP {self.status}{number}"
+        return f"Alpaca refused: {self.message} ({numbers}){self.advice}"
 
     @property
-    def _advice(self) -> str:
-        """What to do about wrong keys, or a feed that is not paid for; '' about anything else."""
+    def advice(self) -> str:
+        """What to do: about a stream's error, wrong keys, a feed that is not paid for; else ''."""
+        if self._is_of_stream:
+            return _OF_STREAMS.get(self.status, _AGAIN)
         if any(words in self.message for words in _OF_THE_PLAN):
             return _CHANGE_FEED
         return _LOOK_AT_KEYS if self._is_of_keys else ""
 
     @property
+    def _is_of_stream(self) -> bool:
+        return self.code == self.status
+
+    @property
     def _is_of_keys(self) -> bool:
         """Whether it is the answer to wrong keys; a plain 403 may also refuse an order or data."""
         forbids = self.status == 403 and self.message.startswith("forbidden")
-        return self.status == 401 or forbids or self.message.endswith("auth failed")
+        return self.status == 401 or forbids
 
 
 class InvariantError(MultiTraderError):

@@ -214,9 +214,18 @@ def _refusal(error: APIError) -> Exception:
         message += f" (order {in_the_way} stands in the way)"
     unproved = status in PROVE_NOTHING or status >= requests.codes.server_error
     if unproved or not is_alpacas:
-        return BrokerUnavailable(f"the broker answered HTTP {status}: {message}")
+        return BrokerUnavailable(f"the broker answered HTTP {status}: {message}; {_remedy(status)}")
     code = body.get("code")
     return BrokerRejected(status, code if isinstance(code, int) else None, message, body)
+
+
+def _remedy(status: int) -> str:
+    """What to do about an answer that proves nothing."""
+    if status == requests.codes.too_many_requests:
+        return "run fewer programs on the account"
+    if status == requests.codes.request_timeout or status >= requests.codes.server_error:
+        return "if it stays so, look at Alpaca's status page"
+    return NOT_ALPACAS
 
 
 def _as_told(text: str) -> str:

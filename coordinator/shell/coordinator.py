@@ -131,7 +131,10 @@ class LiveSession:
             self._following.catch_up()
             self.handlers.tell_rest()
         if self._stop is not None and self._stop.lost:
-            raise BrokerUnavailable(f"the {self._stop.lost} stream ended; start again to go on")
+            raise BrokerUnavailable(
+                f"the {self._stop.lost} stream ended: the account's plan does not include it."
+                ' Change the plan, or set "feed": "iex", and start again to go on'
+            )
         return r.SessionEnd.COMPLETED if self._over else r.SessionEnd.STOPPED_EARLY
 
     async def _pump(self, done: Callable[[], bool], deadline_s: float | None = None) -> None:

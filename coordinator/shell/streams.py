@@ -30,11 +30,19 @@ from coordinator.shell.subscription import Subscription, handler
 log = logging.getLogger("coordinator")
 SDK_LOGGERS = ("alpaca.data.live.websocket", "alpaca.trading.stream", "urllib3")
 NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR = 402, 405, 406, 409
+LOGIN_LATE, INTERNAL = 404, 500
+PASSING = {LOGIN_LATE, INTERNAL}
+"""Errors of a login after which the SDK's next one may succeed."""
 DECISIVE = {401, NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR}
 """Errors that end a live stream's data; after any other, bars keep coming."""
 MOST_WORDS = 200
 """A broker's error text of fewer characters is repeated whole."""
-REFUSALS = {"connection limit": SLOT_TAKEN, "insufficient subscription": NOT_PAID_FOR}
+REFUSALS = {
+    "connection limit": SLOT_TAKEN,
+    "insufficient subscription": NOT_PAID_FOR,
+    "auth timeout": LOGIN_LATE,
+    "internal error": INTERNAL,
+}
 """The code of a refused login by a part of its text, which is all that the SDK passes on."""
 AGAIN_S = 1.0
 """Local seconds after which a stream whose task ended by itself is started again."""
@@ -101,17 +109,23 @@ class StreamWatch:
         if self._asked is not None and not self._asked.done() and code == SYMBOL_LIMIT:
             self._asked.set_exception(BrokerRejected(code, code, message))
             return
+        error = BrokerRejected(code, code, f"{self.name} stream: {message}")
         if self.state is StreamState.LIVE and code not in DECISIVE:
-            self.garbled(f"error {code}: {message}")
+            self.garbled(f"error {code}: {message}{error.advice}")
+            return
+        if code in PASSING:
+            log.warning("[%s] not connected: %s (%s)%s", self.name, message, code, error.advice)
             return
         if code == SLOT_TAKEN or "connection limit" in message:
             if self.state is not StreamState.WAITING_FOR_SLOT:
-                log.warning("[%s] another connection holds the slot; waiting for it", self.name)
+                text = "[%s] another connection holds the slot; waiting for it%s"
+                log.warning(text, self.name, error.advice)
             self.state = StreamState.WAITING_FOR_SLOT
             return
         if self.state is not StreamState.REFUSED:
-            log.error("[%s] the broker refused: %s (%s)", self.name, message, code)
-        self.error = BrokerRejected(code, code, f"{self.name} stream: {message}")
+            text = "[%s] the broker refused: %s (%s)%s"
+            log.error(text, self.name, message, code, error.advice)
+        self.error = error
         self.state = StreamState.REFUSED
         self._changed.set()
 

@@ -254,21 +254,30 @@ def test_an_order_whose_answer_was_lost_is_unclear_and_was_sent_once(
         {"kind": "http_500_after_accept", "times": 1, "status": status}
     ]
     with broker(faults, tmp_path) as (asked, simulator):
-        with pytest.raises(BrokerUnavailable, match=f"HTTP {status}"):
+        with pytest.raises(BrokerUnavailable, match=f"HTTP {status}: .*Alpaca's status page"):
             asked.submit(order(1))
         assert len(simulator.snapshot().orders) == 1
         assert simulator.snapshot().requests["POST /v2/orders"] == 1
         assert asked.order("A.2026-03-17.1") is not None
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 503, 504])
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        (408, "look at Alpaca's status page"),
+        (429, "run fewer programs on the account"),
+        (500, "look at Alpaca's status page"),
+        (503, "look at Alpaca's status page"),
+        (504, "look at Alpaca's status page"),
+    ],
+)
 def test_an_answer_that_proves_nothing_is_not_asked_for_again_behind_our_back(
-    tmp_path: Path, status: int
+    tmp_path: Path, status: int, remedy: str
 ) -> None:
     faults: list[dict[str, object]] = [{"kind": "http_error", "status": status, "times": 9}]
     with broker(faults, tmp_path) as (asked, simulator):
         for ask in (asked.account, asked.clock, lambda: asked.submit(order(1))):
-            with pytest.raises(BrokerUnavailable):
+            with pytest.raises(BrokerUnavailable, match=f"HTTP {status}: .*; .*{remedy}"):
                 ask()
         counts = simulator.snapshot().requests
         assert set(counts.values()) == {1}

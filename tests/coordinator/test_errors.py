@@ -89,6 +89,31 @@ def test_wrong_keys_are_told_as_wrong_keys(status: int, code: int | None, said: 
     )
 
 
+STREAMS = {
+    400: "look at the tickers",
+    401: "start again",
+    402: "look at the keys",
+    403: "start again",
+    404: "it connects again by itself",
+    405: "give the strategies fewer tickers",
+    406: "stop the other program",
+    407: "this machine is too slow",
+    408: 'set "feed": "iex"',
+    409: 'set "feed": "iex"',
+    410: "look at the tickers",
+    411: "look at the keys",
+    500: "Alpaca's status page",
+    599: "Alpaca's status page",
+}
+
+
+@pytest.mark.parametrize(("code", "remedy"), STREAMS.items())
+def test_of_each_error_of_a_stream_it_is_told_what_to_do(code: int, remedy: str) -> None:
+    told = str(BrokerRejected(code, code, "stock bars stream: no"))
+    assert told.startswith(f"Alpaca refused: stock bars stream: no (code {code}); ")
+    assert remedy in told
+
+
 @pytest.mark.parametrize(
     ("status", "said"),
     [

@@ -142,7 +142,8 @@ def test_a_feed_that_is_not_paid_for_ends_the_stream_and_says_so(
         await stream.stop()
 
     run(story, refused=frozenset({"/v2/sip"}))
-    assert "the broker refused" in caplog.text
+    assert "the broker refused: insufficient subscription (409); the account's plan" in caplog.text
+    assert 'set "feed": "iex"' in caplog.text
 
 
 @pytest.mark.thorough
@@ -241,6 +242,28 @@ def test_a_ticker_more_than_fits_beside_the_corrections_takes_the_place_of_these
         await stream.stop()
 
     run(story, symbol_limit=LEAST_PAIRS)
+
+
+@pytest.mark.parametrize("code", [404, 500])
+def test_a_login_that_fails_for_a_moment_is_no_refusal_and_the_next_one_is_waited_for(
+    code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = StreamWatch("stock bars", lambda: None)
+    watch.refused(code, "auth timeout")
+    assert (watch.state, watch.error) == (StreamState.CONNECTING, None)
+    assert "it connects again by itself" in caplog.text
+    watch.live()
+    assert watch.state is StreamState.LIVE
+
+
+@pytest.mark.parametrize("code", [400, 407, 410, 500])
+def test_an_error_on_a_live_stream_is_told_with_what_to_do(code: int) -> None:
+    told: list[str] = []
+    watch = StreamWatch("stock bars", lambda: None, told.append)
+    watch.live()
+    watch.refused(code, "so it is")
+    assert watch.state is StreamState.LIVE
+    assert told[0].startswith(f"[stock bars] error {code}: so it is; ")
 
 
 def test_keys_that_are_refused_again_and_again_are_told_once(
