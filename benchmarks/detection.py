@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from coordinator.shell.streams import StreamWatch
+from coordinator.shell.stream_watch import StreamWatch
 from tests.proof.virtual import VirtualLoop
 from tests.proof.wire import WireStream
 from tests.proof.world import World

@@ -31,7 +31,8 @@ from coordinator.shell.gc_pauses import few_gc_pauses
 from coordinator.shell.journal import Journal
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.ports import Ports, Stream
-from coordinator.shell.streams import StreamWatch, market_stream
+from coordinator.shell.stream_watch import StreamWatch
+from coordinator.shell.streams import market_stream
 from coordinator.shell.workers import Threads
 
 

@@ -25,7 +25,8 @@ from coordinator.shell.session import (
     open_in_journal,
     reach,
 )
-from coordinator.shell.streams import StreamWatch, quiet_sdk
+from coordinator.shell.stream_watch import StreamWatch
+from coordinator.shell.streams import quiet_sdk
 
 CLOSED = timedelta(hours=1)
 """Length of the session in broker time if no market opens."""

@@ -19,7 +19,8 @@ from coordinator.shell.journal import Journal
 from coordinator.shell.pace import Budgets, Turn, no_budget
 from coordinator.shell.plain import PlainBars
 from coordinator.shell.rest import Rest
-from coordinator.shell.streams import StreamWatch, market_stream, order_stream
+from coordinator.shell.stream_watch import StreamWatch
+from coordinator.shell.streams import market_stream, order_stream
 from coordinator.shell.workers import Threads, Workers
 
 OnMessage = Callable[[Raw], None]

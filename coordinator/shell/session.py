@@ -34,7 +34,8 @@ from coordinator.shell.ports import Ports, Stream
 from coordinator.shell.reloading import Reloading
 from coordinator.shell.run import Run, RunResult, Started
 from coordinator.shell.shadows import NO_SHADOWS, Beginning, Shadows
-from coordinator.shell.streams import StreamWatch, quiet_sdk
+from coordinator.shell.stream_watch import StreamWatch
+from coordinator.shell.streams import quiet_sdk
 from coordinator.shell.symbol_limit import explain_refusal
 from coordinator.shell.watchdog import Watchdog
 

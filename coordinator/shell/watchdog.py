@@ -14,7 +14,7 @@ from enum import Enum
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import Bar, is_crypto, of_market
 from coordinator.shell.clock import BrokerClock
-from coordinator.shell.streams import StreamState, StreamWatch
+from coordinator.shell.stream_watch import StreamState, StreamWatch
 
 SILENCE = timedelta(seconds=78)
 """Broker time without a bar of any ticker of a stream after which REST is asked: long enough that

@@ -25,7 +25,7 @@ from coordinator.core.values import MINUTE, UNASSIGNED, Denial, Side
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Reply, Request
 from coordinator.shell.isolated_rule import IsolatedRule
-from coordinator.shell.streams import StreamWatch
+from coordinator.shell.stream_watch import StreamWatch
 from coordinator.strategies import (
     AdaptiveStrategy,
     BollingerStrategy,

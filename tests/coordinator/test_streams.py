@@ -16,14 +16,8 @@ from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
 from coordinator.settings import LEAST_PAIRS, Settings
 from coordinator.shell import wire
 from coordinator.shell.plain import PlainBars
-from coordinator.shell.streams import (
-    Stream,
-    StreamState,
-    StreamWatch,
-    market_stream,
-    order_stream,
-    quiet_sdk,
-)
+from coordinator.shell.stream_watch import StreamState, StreamWatch
+from coordinator.shell.streams import Stream, market_stream, order_stream, quiet_sdk
 from simulator.server import Simulator, SimulatorOptions
 from tests.corpus.frames import raws
 

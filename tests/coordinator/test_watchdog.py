@@ -10,7 +10,7 @@ import pytest
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, Bar
 from coordinator.shell.clock import BrokerClock
-from coordinator.shell.streams import StreamState, StreamWatch
+from coordinator.shell.stream_watch import StreamState, StreamWatch
 from coordinator.shell.watchdog import (
     BLIND_BARS,
     DEEP_LOOKS,

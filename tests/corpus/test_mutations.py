@@ -25,7 +25,8 @@ from coordinator.shell import wire
 from coordinator.shell.broker import Broker
 from coordinator.shell.fields import Malformed
 from coordinator.shell.rest import Api
-from coordinator.shell.streams import StreamWatch, market_stream, order_stream, quiet_sdk
+from coordinator.shell.stream_watch import StreamWatch
+from coordinator.shell.streams import market_stream, order_stream, quiet_sdk
 from tests.coordinator.messages import ACTIVITY, BAR, FILL, ORDER, without
 from tests.corpus.frames import TICKERS, Frame, bar, packed, raws
 from tests.corpus.kinds import FEE, KINDS

@@ -14,13 +14,8 @@ import msgpack
 import pytest
 
 from coordinator.shell.garbage import TELL_EVERY_S, Garbage, shown
-from coordinator.shell.streams import (
-    StreamState,
-    StreamWatch,
-    market_stream,
-    order_stream,
-    quiet_sdk,
-)
+from coordinator.shell.stream_watch import StreamState, StreamWatch
+from coordinator.shell.streams import market_stream, order_stream, quiet_sdk
 from tests.coordinator.messages import FILL
 from tests.corpus.frames import (
     BROKEN_FRAMES,

@@ -19,7 +19,7 @@ from coordinator.errors import BrokerRejected, BrokerUnavailable, StorageError
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_rows import Entry
 from coordinator.shell.rest import Api
-from coordinator.shell.streams import StreamWatch
+from coordinator.shell.stream_watch import StreamWatch
 from tests.proof.market import TapeBar
 from tests.proof.model import Refused
 from tests.proof.virtual import Killed

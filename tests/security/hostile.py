@@ -23,7 +23,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from coordinator.settings import simulator_settings
-from coordinator.shell.streams import Stream, StreamWatch, market_stream, order_stream, quiet_sdk
+from coordinator.shell.stream_watch import StreamWatch
+from coordinator.shell.streams import Stream, market_stream, order_stream, quiet_sdk
 from tests.corpus.venue import ORDERS, greet, welcome
 
 MIB = 2**20

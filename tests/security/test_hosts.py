@@ -20,7 +20,8 @@ from coordinator.errors import BrokerUnavailable, OperatorError
 from coordinator.settings import KEYS, Settings, read_settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.rest import Api
-from coordinator.shell.streams import Stream, StreamWatch, market_stream, order_stream, quiet_sdk
+from coordinator.shell.stream_watch import StreamWatch
+from coordinator.shell.streams import Stream, market_stream, order_stream, quiet_sdk
 from tests.cli.conftest import Said
 
 Command = Callable[[Sequence[str]], Said]

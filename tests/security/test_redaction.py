@@ -27,7 +27,8 @@ from coordinator.settings import Settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.rest import Api
 from coordinator.shell.run import Run
-from coordinator.shell.streams import Stream, StreamWatch, market_stream, order_stream, quiet_sdk
+from coordinator.shell.stream_watch import StreamWatch
+from coordinator.shell.streams import Stream, market_stream, order_stream, quiet_sdk
 from simulator.server import Simulator
 from tests.e2e.running import simulator_options
 from tests.security.canary import KEY_ID, SECRET, is_told, written_forms
