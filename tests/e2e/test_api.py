@@ -43,6 +43,29 @@ async def main():
 
 asyncio.run(main())
 """
+NAMES_OF_THE_GUIDE = """
+import coordinator, coordinator.strategies
+from src.AlpacaTrading.trading.multi_trader_coordinator import (
+    MultiTraderCoordinator,
+    RiskConfig,
+)
+from src.AlpacaTrading.strategies.adaptive_strategy import AdaptiveStrategy
+
+assert MultiTraderCoordinator is coordinator.MultiTraderCoordinator
+assert RiskConfig is coordinator.RiskConfig
+assert AdaptiveStrategy is coordinator.strategies.AdaptiveStrategy
+"""
+
+
+def test_a_script_may_import_by_the_names_that_the_guide_has() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", NAMES_OF_THE_GUIDE],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (said.returncode, said.stderr) == (0, "")
 
 
 def test_the_guides_script_trades_and_shows_its_log_and_summary(tmp_path: Path) -> None:
