@@ -21,6 +21,9 @@ from coordinator.settings import KEYS
 log = logging.getLogger("coordinator")
 LOG_FORMAT = "%(asctime)s [%(levelname)s] %(message)s"
 LOG_TIME = "%Y-%m-%d %H:%M:%S"
+STOPPING = (
+    "Stopping: waiting for the ends of open orders, and for what the broker still has to answer"
+)
 
 
 class MultiTraderCoordinator:
@@ -127,10 +130,16 @@ def _logging_to_stderr() -> Iterator[None]:
 def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the session in order, if this is the main thread."""
     loop = asyncio.get_running_loop()
+
+    def heed() -> None:
+        if not stop.is_set():
+            log.info(STOPPING)
+        stop.set()
+
     installed = []
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, heed)
         except (RuntimeError, ValueError, NotImplementedError):
             break  # not the main thread: the script handles the signals and calls stop()
         installed.append(number)

@@ -89,6 +89,7 @@ def test_the_guides_script_trades_and_shows_its_log_and_summary(tmp_path: Path) 
     assert process.returncode == 0, told
     assert "[INFO] [MyStrategy] ✓ Warmup complete - TRADING ACTIVE" in told
     assert "[INFO] [Own] 🟢 BUY" in told
+    assert "[INFO] Stopping: waiting for the ends of open orders" in told
     assert "[INFO] MULTI-TRADER COORDINATOR SUMMARY" in told
     assert {fill["strategy"] for fill in session_rows(tmp_path)["fills"]} >= {"Own"}
 
