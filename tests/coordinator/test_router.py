@@ -154,11 +154,11 @@ def test_whom_nothing_moves_need_not_be_asked(
         assert ledger.held(symbol) == ledger.net_positions().get(symbol, 0) == sum(held)
 
 
-def both(*specs: StrategySpec) -> tuple[Bench, Bench]:
+def both(*specs: StrategySpec, crossing: bool = False) -> tuple[Bench, Bench]:
     """The same session twice: the second asks everybody."""
-    few = Bench(*specs)
+    few = Bench(*specs, crossing=crossing)
     with patch.object(engine, "Router", AskingEverybody):
-        return few, Bench(*specs)
+        return few, Bench(*specs, crossing=crossing)
 
 
 @pytest.mark.parametrize("filled", [False, True])
@@ -175,6 +175,18 @@ def test_a_bar_that_comes_after_a_later_minute_of_another_ticker_buys_once(*, fi
         assert [(sent[1:], bench.denials()) for sent in bench.sent()] == [
             (("QQQ", Side.BUY, D(40)), [])
         ]
+
+
+@pytest.mark.parametrize("crossing", [False, True])
+def test_an_older_bar_that_is_decided_after_a_fee_buys_once(*, crossing: bool) -> None:
+    """The View that the fee made anew is the one of QQQ's minute, in which SPY's bars come late."""
+    said = {("SPY", 1): 1, ("SPY", 2): 1}
+    for bench in both(spec("A", said, tickers=("SPY", "QQQ")), crossing=crossing):
+        bench.minute(2, {"QQQ": "100"})
+        _another_coordinator_books(bench, 1, 0, -5)
+        bench.minute(1, {"SPY": "100"})
+        bench.minute(2, {"SPY": "100"})
+        assert ([sent[1:3] for sent in bench.sent()], bench.denials()) == ([("SPY", Side.BUY)], [])
 
 
 def test_whose_order_ends_by_a_fill_that_another_coordinator_booked_buys_again() -> None:
