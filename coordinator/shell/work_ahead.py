@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
-from coordinator.shell.strategy_process import UNREADABLE, StrategyMisanswered, StrategyProcess
+from coordinator.shell.strategy_process import (
+    UNREADABLE,
+    StrategyDied,
+    StrategyMisanswered,
+    StrategyProcess,
+)
 from coordinator.shell.worker_process import FAULTY, Request, line
 
 Asking = Callable[[], Request]
@@ -77,7 +83,8 @@ class WorkAhead:
             self._sent.append(sent._replace(size=len(requests[-1])))
             self._under_way += len(requests[-1])
         if requests:
-            process.send(b"".join(requests))
+            with suppress(StrategyDied):  # what it answered before that is read first, and tells
+                process.send(b"".join(requests))
 
     def _next_answer(
         self, process: StrategyProcess, budget_s: float

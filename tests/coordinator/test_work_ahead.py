@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -139,6 +141,45 @@ def test_while_its_first_answer_is_read_its_process_works_on_what_is_foreseen(
         for bar in past[1:]:
             lane.feed(bar)
         assert lane.fault == ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Says which process it is in, and ends that at bar 200."""
+
+    file: Path
+    longest_window: int = 1
+
+    def start(self) -> Callable[[Bar], int]:
+        self.file.write_text(str(os.getpid()))
+
+        def step(bar: Bar) -> int:
+            if bar.start == OPEN + 200 * MINUTE:
+                os._exit(3)
+            return 1
+
+        return step
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what its processes do")
+def test_one_whose_process_ends_before_more_is_sent_is_faulted_at_the_bar_that_ended_it(
+    tmp_path: Path,
+) -> None:
+    with isolated([named("A", Ending(tmp_path / "pid"))], ()) as [own]:
+        lane = Lanes([own]).lane(own, "SPY")
+        past = bars(minutes=range(1000))  # more than is sent at once
+        for bar in past:
+            lane.foresee(bar)
+        lane.feed(past[0])
+        stat = Path(f"/proc/{(tmp_path / 'pid').read_text()}/stat")
+        until_s = time.monotonic() + 60
+        while ") Z " not in stat.read_text():
+            assert time.monotonic() < until_s, "nobody works ahead"
+            time.sleep(0.01)
+        for bar in past[1:]:
+            lane.feed(bar)
+        ended = "its process ended by itself, with exit status 3"
+        assert lane.fault == f"StrategyDied at bar SPY {past[200].start}: {ended}"
 
 
 @dataclass(frozen=True)
