@@ -57,7 +57,8 @@ class Gate:
     controls: Controls
     apart: bool = False
     _sent: dict[str, list[datetime]] = field(default_factory=dict)
-    _minute: datetime | None = None
+    _summed: tuple[datetime, int] | None = None
+    """The minute, and the version of the books, in which `_spendable` was summed."""
     _spendable: Decimal = ZERO
 
     def refuses(
@@ -106,9 +107,13 @@ class Gate:
         return (held + coming + wished) * bar.close
 
     def _free(self, minute: datetime) -> Decimal:
-        """The account's cash less what open buys hold; summed once a minute, then less `spend`."""
-        if minute != self._minute:
-            self._minute = minute
+        """The account's cash less what open buys hold; then less `spend`.
+
+        It is summed once a minute, and again if cash moved meanwhile: a human may have spent it.
+        """
+        now = minute, self.books.posted.version
+        if now != self._summed:
+            self._summed = now
             held = sum((order.hold for order in self.books.orders.open()), ZERO)
             self._spendable = self.books.ledger.net_cash() - held
         return self._spendable

@@ -329,6 +329,15 @@ def test_no_more_is_bought_than_the_account_has_free_of_open_orders(
         assert denied(bench) == reasons
 
 
+def test_what_a_human_spends_within_a_minute_is_not_spent_again_later_in_it() -> None:
+    first, second = (spec(name, {(on, 1): 1}) for name, on in (("A", "SPY"), ("B", "QQQ")))
+    bench = Bench(first, second, cash="20000")
+    bench.minute(1, {"SPY": "100"})
+    bench.handle(stranger("by-hand", "TLT", Side.BUY, "100", "100", bench.now))
+    bench.minute(1, {"QQQ": "100"})
+    assert denied(bench) == ["buying_power"]
+
+
 @pytest.mark.parametrize("size", ["0.5", "0.3333", "1"])
 def test_no_position_is_opened_beyond_its_part_of_the_equity(size: str) -> None:
     bench = Bench(spec("B", {("SPY", 1): 1}, max_position_size=size))
