@@ -172,9 +172,9 @@ def _accept(
         found, frozen = compared.find(shown.id), account.books.frozen.get(shown.id)
         moved = account.books.posted.moved_since(seen.version, shown.symbol)
         if shown.kind == DiscrepancyKind.PRICE.value and frozen is not None:
-            return accept(account.books, frozen, seen.now, operator.by)
+            return accept(account.books, frozen, (), seen.now, operator.by)
         if found is not None and found.off == shown.off and not moved:
-            return accept(account.books, found, seen.now, operator.by)
+            return accept(account.books, found, compared.differences, seen.now, operator.by)
         if found is None and frozen is not None and not moved:
             return [r.DiscrepancyResolved(seen.now, shown.id, "explained")]
         changed = True

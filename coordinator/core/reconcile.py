@@ -65,7 +65,7 @@ def explain(
     It is `among` all that one look showed. Cash may be off by a cent an execution, or by earlier
     rounding that proved wrong and is taken back; both are UNASSIGNED's. A crypto position may be
     off by as many coins as were booked as fees with fills and are not posted yet; the strategies
-    that caused those fees pay.
+    that caused those fees pay, unless it was recorded as unexplained before.
     """
     name = f"{found.discrepancy_id}.{now.isoformat()}"
     if found.is_of(DiscrepancyKind.CASH):
@@ -84,7 +84,9 @@ def explain(
             )
             for dollars, allocated_by in _rounding(books, found, now)
         ]
-    if not _may_be_fees(books, found) or _awaits_cash(books, found, among, now):
+    if not _may_be_fees(books, found) or found.is_among(books.frozen):
+        return []
+    if _awaits_cash(books, found, among, now):
         return []
     return correction(books, name, found.symbol, found.off, now)
 
@@ -145,8 +147,18 @@ def _hint(posted: Postings, found: DiscrepancyFound) -> str:
     return ""
 
 
-def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> list[r.Record]:
-    """The records by which a human accepts a difference: it moves to or from UNASSIGNED."""
+def accept(
+    books: Books,
+    found: DiscrepancyFound,
+    among: Iterable[DiscrepancyFound],
+    now: datetime,
+    by: str,
+) -> list[r.Record]:
+    """The records by which a human accepts a difference, `among` all: UNASSIGNED has it then.
+
+    What cash had paid for is not taken for fees once that cash is accepted: the positions that
+    waited for it are left to a human too.
+    """
     resolved = r.DiscrepancyResolved(now, found.discrepancy_id, f"accepted by {by}")
     if found.is_of(DiscrepancyKind.PRICE):
         return [resolved]
@@ -163,7 +175,7 @@ def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> lis
         allocated_by=f"accepted by {by}",
         day=now.date(),
     )
-    return [moved, resolved]
+    return [moved, resolved, *(one for one in among if _awaits_cash(books, one, [found], now))]
 
 
 class Reconciler:

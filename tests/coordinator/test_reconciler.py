@@ -16,7 +16,7 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
 from coordinator.core.orders import OrderStatus
-from coordinator.core.reconcile import LOOKS, ROUNDING_LOOKS, accept
+from coordinator.core.reconcile import LOOKS, ROUNDING_LOOKS, accept, compare, explain
 from coordinator.core.statement import statement
 from coordinator.core.values import UNASSIGNED, Side, exactly
 from tests.coordinator.bench import DAY, Bench, D, order_id, spec, stranger
@@ -507,6 +507,26 @@ def test_a_coin_fee_is_trued_up_once_cash_that_hid_it_is_explained() -> None:
     assert bench.books.ledger.held("BTC/USD") == D("1.996")
 
 
+@pytest.mark.parametrize(("coins_off", "dollars_off"), [("0.001", "-80"), ("-0.001", "80")])
+def test_coins_that_accepted_cash_has_paid_for_are_no_fees_but_wait_for_a_human_too(
+    coins_off: str, dollars_off: str
+) -> None:
+    bench = coins()
+    cash, held = bench.books.ledger.net_cash() + D(dollars_off), D("1.995") + D(coins_off)
+    looks(bench, ROUNDING_LOOKS, str(cash), **{"BTC/USD": str(held)})
+    differing = compare(bench.books.ledger, cash, {"BTC/USD": held}, bench.now)
+    bench.books.apply_all(accepted(bench, "cash", differing))
+    looks(bench, ROUNDING_LOOKS, str(cash), **{"BTC/USD": str(held)})
+    assert list(bench.books.frozen) == ["position.BTC/USD"]
+    (left,) = compare(bench.books.ledger, cash, {"BTC/USD": held}, bench.now)
+    assert exactly(explain)(bench.books, left, [left], bench.now) == []
+    bench.books.apply_all(accepted(bench, "position.BTC/USD", [left]))
+    looks(bench, ROUNDING_LOOKS, str(cash), **{"BTC/USD": str(held)})
+    assert not bench.books.frozen
+    assert bench.position("A", "BTC/USD") == bench.position("B", "BTC/USD") == D("0.9975")
+    assert bench.position(UNASSIGNED, "BTC/USD") == D(coins_off)
+
+
 def test_true_ups_together_are_no_more_than_was_accrued() -> None:
     bench = coins()
     looks(bench, ROUNDING_LOOKS, **{"BTC/USD": "1.992"})
@@ -621,8 +641,10 @@ def test_a_look_at_orders_alone_judges_nothing() -> None:
 
 
 @exactly
-def accepted(bench: Bench, name: str) -> Sequence[r.Record]:
-    return accept(bench.books, bench.books.frozen[name], bench.now, "me")
+def accepted(
+    bench: Bench, name: str, among: Sequence[r.DiscrepancyFound] = ()
+) -> Sequence[r.Record]:
+    return accept(bench.books, bench.books.frozen[name], among, bench.now, "me")
 
 
 # what differs -> what the human's word moves to UNASSIGNED: dollars, SPY

@@ -86,7 +86,7 @@ class Office:
             books, _ = startup.replay(journal, OPERATOR)
             held = {symbol: p.qty for symbol, p in world.brokerage.positions.items()}
             found = compare(books.ledger, world.face.cash(), held, now)
-            records = [x for f in found for x in exactly(accept)(books, f, now, OPERATOR)]
+            records = [x for f in found for x in exactly(accept)(books, f, (), now, OPERATOR)]
             journal.append(world.last_session, records)
         world.note("the operator accepts", records)
         world.judge.committed(records, now)
