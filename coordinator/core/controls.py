@@ -57,9 +57,12 @@ class Gate:
     controls: Controls
     apart: bool = False
     _sent: dict[str, list[datetime]] = field(default_factory=dict)
-    _summed: tuple[datetime, int] | None = None
-    """The minute, and the version of the books, in which `_spendable` was summed."""
-    _spendable: Decimal = ZERO
+    _spendable: Decimal | None = None
+    """What the account has free for the bars that are being decided on; None until it is asked."""
+
+    def begin(self) -> None:
+        """Begin to judge what is decided on one batch of bars: what is free is summed anew."""
+        self._spendable = None
 
     def refuses(
         self, strategy: str, qty: Decimal, cost: Decimal, bar: Bar, now: datetime
@@ -77,13 +80,14 @@ class Gate:
             return Denial.MAX_SYMBOL_NOTIONAL
         if any(o.side is Side.BUY for o in self.books.orders.open_of(strategy, bar.symbol)):
             return Denial.DUPLICATE
-        if not self.apart and cost > self._free(bar.start):
+        if not self.apart and cost > self._free():
             return Denial.BUYING_POWER
         return None
 
     def spend(self, cost: Decimal) -> None:
-        """Note that an entry of so many dollars is sent in this minute."""
-        self._spendable -= cost
+        """Note that an entry of so many dollars will be sent."""
+        if self._spendable is not None:
+            self._spendable -= cost
 
     def count_order(self, strategy: str, tickers: int, now: datetime) -> bool:
         """Count an order of a strategy; False if it has used up its orders of the minute."""
@@ -106,14 +110,9 @@ class Gate:
         wished = self.intents.wished(bar.symbol, Side.BUY)
         return (held + coming + wished) * bar.close
 
-    def _free(self, minute: datetime) -> Decimal:
-        """The account's cash less what open buys hold; then less `spend`.
-
-        It is summed once a minute, and again if cash moved meanwhile: a human may have spent it.
-        """
-        now = minute, self.books.posted.version
-        if now != self._summed:
-            self._summed = now
+    def _free(self) -> Decimal:
+        """The account's cash less what open buys hold, and less `spend`."""
+        if self._spendable is None:
             held = sum((order.hold for order in self.books.orders.open()), ZERO)
             self._spendable = self.books.ledger.net_cash() - held
         return self._spendable

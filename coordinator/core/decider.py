@@ -43,6 +43,7 @@ class Decider:
 
     def decide_all(self, bars: Sequence[Bar], now: datetime) -> None:
         """Decide on the bars of one minute, at most one a ticker, at broker time `now`."""
+        self._gate.begin()
         if bars:
             minute, symbols = bars[0].start, [bar.symbol for bar in bars]
             stocks, crypto = self._plan.deciding(minute)

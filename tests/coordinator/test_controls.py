@@ -329,6 +329,19 @@ def test_no_more_is_bought_than_the_account_has_free_of_open_orders(
         assert denied(bench) == reasons
 
 
+def test_what_an_order_gives_free_within_a_minute_is_free_to_a_strategy_that_begins_it_later() -> (
+    None
+):
+    first, second = spec("A", {("SPY", 0): 1, ("QQQ", 1): 1}), spec("B", {("TLT", 1): 1})
+    bench = Bench(replace(first, tickers=("SPY", "QQQ")), second, cash="20000")
+    bench.minute(0, {"SPY": "100"})
+    bench.minute(1, {"TLT": "100"})
+    bench.update(bench.order("A"), OrderStatus.CANCELED)
+    bench.minute(1, {"QQQ": "100"})
+    assert denied(bench) == []
+    assert [name for name, *_ in bench.sent()] == ["A", "B", "A"]
+
+
 def test_what_a_human_spends_within_a_minute_is_not_spent_again_later_in_it() -> None:
     first, second = (spec(name, {(on, 1): 1}) for name, on in (("A", "SPY"), ("B", "QQQ")))
     bench = Bench(first, second, cash="20000")
