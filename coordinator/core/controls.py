@@ -111,11 +111,19 @@ class Gate:
         return (held + coming + wished) * bar.close
 
     def _free(self) -> Decimal:
-        """The account's cash less what open buys hold, and less `spend`."""
+        """What the account has free, less `spend`."""
         if self._spendable is None:
-            held = sum((order.hold for order in self.books.orders.open()), ZERO)
-            self._spendable = self.books.ledger.net_cash() - held
+            self._spendable = free_in_account(self.books)
         return self._spendable
+
+
+def free_in_account(books: Books) -> Decimal:
+    """Dollars of the account that no open buy holds, whoever sent it.
+
+    It is less than all strategies have if a book is in debt.
+    """
+    holds = (order.hold for orders in books.all_orders for order in orders.open())
+    return books.ledger.net_cash() - sum(holds, ZERO)
 
 
 def _above(amount: Decimal, most: Decimal | None) -> bool:

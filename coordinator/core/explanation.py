@@ -15,6 +15,7 @@ from decimal import Decimal
 from coordinator.core import risk
 from coordinator.core.amounts import dollars, shown, signed
 from coordinator.core.books import Books
+from coordinator.core.controls import free_in_account
 from coordinator.core.lane import SAYS_NOTHING, Lane, StrategySpec
 from coordinator.core.ledger import Position
 from coordinator.core.minute_views import MinuteView
@@ -201,7 +202,7 @@ class Case:
         """Each limit with what is used of it."""
         limits, name = self.spec.limits, self.spec.name
         cash, equity = self._spendable()
-        free = min(cash, _free_in_account(self.books))
+        free = min(cash, free_in_account(self.books))
         yield "cash", f"{dollars(free)} of {dollars(equity)} equity can be spent"
         yield "max_position_size", f"{shown(limits.max_position_size * 100)} % of equity"
         if limits.max_daily_trades is not None:
@@ -235,14 +236,9 @@ def _frozen(case: Case) -> str:
     return f"{'; '.join(sorted(notes)) or 'it is over now'}. See `multi-trader reconcile`."
 
 
-def _free_in_account(books: Books) -> Decimal:
-    """Dollars of the account that no open order holds: less than all have if a book is in debt."""
-    return books.ledger.net_cash() - sum((order.hold for order in books.orders.open()), ZERO)
-
-
 def _without_cash(case: Case) -> str:
     books = case.books
-    free = dollars(_free_in_account(books))
+    free = dollars(free_in_account(books))
     owing = [
         (name, one.cash) for name, one in sorted(books.ledger.accounts.items()) if one.cash < 0
     ]

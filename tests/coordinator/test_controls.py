@@ -329,6 +329,18 @@ def test_no_more_is_bought_than_the_account_has_free_of_open_orders(
         assert denied(bench) == reasons
 
 
+def test_what_another_coordinators_orders_hold_is_not_free() -> None:
+    bench = Bench(spec("B", {("SPY", 1): 1}), cash="20000")
+    bench.handle(stranger("by-hand", "TLT", Side.BUY, "100", "100", bench.now))
+    others = r.OrderIntended(
+        bench.now, "N.2026-03-17.1", "N", "QQQ", Side.BUY, D(99), D(100), Reason.SIGNAL, True
+    )
+    for record in (r.Transferred(bench.now, UNASSIGNED, "N", D(10_000), "funding"), others):
+        bench.books.apply_foreign(record)
+    bench.minute(1, {"SPY": "100"})
+    assert denied(bench) == ["buying_power"]
+
+
 def test_what_an_order_gives_free_within_a_minute_is_free_to_a_strategy_that_begins_it_later() -> (
     None
 ):
