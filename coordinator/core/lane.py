@@ -37,9 +37,7 @@ class Rule(Hashable, Protocol):
         """A new step, which takes the next bar and returns +1, -1 or 0 at its close.
 
         The step, or the object whose method it is, may have an `explain()` that returns values by
-        name. A step that runs elsewhere may have a `foresee(bar)`: it is told of bars of the past
-        before it is asked for them, in the same order. A rule with `start_together`
-        (`core/together.py`) needs no `start`.
+        name, or be a `FarStep`. A rule with `start_together` (`core/together.py`) needs no `start`.
         """
 
 
@@ -50,11 +48,20 @@ def explain_of(step: object) -> Callable[..., Mapping[str, object]] | None:
     return found
 
 
-def _foresee_of(step: object) -> Callable[[Bar], None] | None:
-    """The `foresee` of a step, likewise."""
-    found: Callable[[Bar], None] | None
-    found = getattr(getattr(step, "__self__", step), "foresee", None)
-    return found
+class FarStep:
+    """A step that runs elsewhere, and is told of bars of the past before it is asked for them."""
+
+    __slots__ = ()
+
+    def foresee(self, bar: Bar) -> None:
+        """Take note of a bar that is stepped after those foreseen before it."""
+        raise NotImplementedError
+
+
+def _far(step: object) -> FarStep | None:
+    """The far step, if it is one, or the method of one."""
+    found = getattr(step, "__self__", step)
+    return found if isinstance(found, FarStep) else None
 
 
 def history_of(rule: Rule) -> int:
@@ -151,13 +158,13 @@ class Lane:
     @property
     def is_far(self) -> bool:
         """Whether its rule runs elsewhere, and can be told of bars ahead."""
-        return _foresee_of(self._step) is not None
+        return _far(self._step) is not None
 
     def foresee(self, bar: Bar) -> None:
         """Tell a far rule of a bar that will be fed after those it was told of before."""
-        foresee = _foresee_of(self._step)
-        if foresee is not None and not self.fault:
-            foresee(bar)
+        far = _far(self._step)
+        if far is not None and not self.fault:
+            far.foresee(bar)
 
     def feed(self, bar: Bar) -> None:
         """Step on the next bar. A rule that raises is not stepped again."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
 
-from coordinator.core.lane import StrategySpec
+from coordinator.core.lane import FarStep, StrategySpec
 from coordinator.core.together import JointStep
 from coordinator.core.values import Bar
 from coordinator.shell.cell import Budget, Cell
@@ -163,7 +163,7 @@ class IsolatedJointRule(IsolatedRule):
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(FarStep):
     """A step that runs in a cell."""
 
     cell: Cell

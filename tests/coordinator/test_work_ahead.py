@@ -182,6 +182,36 @@ def test_one_whose_process_ends_before_more_is_sent_is_faulted_at_the_bar_that_e
         assert lane.fault == f"StrategyDied at bar SPY {past[200].start}: {ended}"
 
 
+class Seer:
+    """A step of a user's own that has a method of this name."""
+
+    def foresee(self) -> float:
+        """Guess."""
+        return 0.5
+
+    def step(self, _bar: Bar) -> int:
+        """Buy."""
+        return 1
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """A rule of that step."""
+
+    longest_window: int = 1
+
+    def start(self) -> Callable[[Bar], int]:
+        return Seer().step
+
+
+def test_a_strategys_own_method_of_that_name_is_not_called() -> None:
+    own = named("A", Seeing())
+    lanes = Lanes([own])
+    lanes.warm("SPY", bars(minutes=range(3)))
+    lanes.catch_up(bars(minutes=range(3, 6)))
+    assert lanes.lane(own, "SPY").signal == 1
+
+
 @dataclass(frozen=True)
 class Loud:
     """Prints more than a socket holds."""
