@@ -162,6 +162,10 @@ class Books:
         """This coordinator's orders, and the others'."""
         return self.orders, self.neighbours.orders
 
+    def freezing(self, symbol: str) -> list[r.DiscrepancyFound]:
+        """The open discrepancies that freeze entries on a ticker: its own, and the account's."""
+        return [found for found in self.frozen.values() if found.symbol in ("", symbol)]
+
     def strategies(self) -> list[str]:
         """The strategies whose books this coordinator keeps, dormant ones included."""
         return [name for name in self.days if name != UNASSIGNED]

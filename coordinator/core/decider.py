@@ -132,8 +132,7 @@ class Decider:
             yield halted
         if day.stopped:
             yield day.stopped
-        frozen = self._books.frozen
-        if frozen and any(found.symbol in ("", symbol) for found in frozen.values()):
+        if self._books.freezing(symbol):
             yield Denial.FROZEN
         if symbol in self.blind:
             yield Denial.BLIND

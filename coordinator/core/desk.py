@@ -21,7 +21,7 @@ from coordinator.core.intents import Intents
 from coordinator.core.orders import Order, OrderStatus, Phase, may_move
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import Denial, Reason, Side
+from coordinator.core.values import ZERO, Denial, Reason, Side
 
 
 class OrderDesk:
@@ -114,7 +114,7 @@ class OrderDesk:
                 self._deny(order, now, Denial.SESSION_OVER)
 
     def drop_barred(self, now: datetime) -> None:
-        """Drop waiting entries that an operator's halt, or the market's close, has overtaken."""
+        """Drop waiting entries that may not be sent any more (`_barred`)."""
         for order in self.books.orders.open():
             if order.status is OrderStatus.WAITING and (barred := self._barred(order, now)):
                 self._deny(order, now, barred)
@@ -122,8 +122,8 @@ class OrderDesk:
     def resume(self, unsent: Iterable[str], now: datetime) -> None:
         """Send again, under the same ids, what a restart found `unsent`; then what may be released.
 
-        Buys are not sent again after a kill, a pause or the close. A look-up tells if the broker
-        has them.
+        Buys that may not be sent any more (`_barred`) are not. A look-up tells if the broker has
+        them.
         """
         for order_id in unsent:
             order = self.books.orders.get(order_id)
@@ -173,16 +173,22 @@ class OrderDesk:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)
 
     def _barred(self, order: Order, now: datetime) -> Denial | None:
-        """Why an entry may not be sent any more: a halt, or its market has closed; else None.
+        """Why an entry may not be sent any more; None if it may.
 
-        The broker would keep a buy that comes after the close, and fill it at the next open.
+        A halt, a freeze, a book that others have taken from meanwhile, or its market has closed:
+        the broker would keep a buy that comes after the close, and fill it at the next open.
         """
         if order.side is Side.SELL:
             return None
         if halted := self.books.halts.denial(order.strategy):
             return halted
+        if self.books.freezing(order.symbol):
+            return Denial.FROZEN
         last_end = self._plan.last_end(order.symbol) if self._plan else None
-        return Denial.STALE if last_end is not None and now >= last_end else None
+        if last_end is not None and now >= last_end:
+            return Denial.STALE
+        held = sum((own.hold for own in self.books.orders.open_of(order.strategy)), ZERO)
+        return Denial.BUYING_POWER if held > self.books.ledger[order.strategy].cash else None
 
     def _release_next(self, symbol: str, now: datetime) -> None:
         while waiting := next_waiting(self.books.orders.open_on(symbol)):

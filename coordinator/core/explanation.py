@@ -231,8 +231,7 @@ class Case:
 
 
 def _frozen(case: Case) -> str:
-    found = case.books.frozen.values()
-    notes = {one.note for one in found if one.symbol in ("", case.ticker)}
+    notes = {found.note for found in case.books.freezing(case.ticker)}
     return f"{'; '.join(sorted(notes)) or 'it is over now'}. See `multi-trader reconcile`."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from coordinator.core import records as r
 from coordinator.core.arbiter import next_waiting
 from coordinator.core.orders import Order, OrderStatus, Phase
 from coordinator.core.values import Reason, Side
-from tests.coordinator.bench import CLOSE, OPEN, Bench, D, order_id, report, spec
+from tests.coordinator.bench import CLOSE, DAY, OPEN, Bench, D, order_id, report, spec
 
 HALF = "0.5"
 
@@ -66,6 +67,43 @@ def test_an_entry_that_still_waits_at_the_close_is_never_sent() -> None:
     assert (moved.client_order_id, moved.status) == (order_id("B"), OrderStatus.DENIED)
     assert moved.reason == "stale"
     assert bench.books.days["B"].entries == 0
+
+
+def a_fee_of(dollars: str) -> r.ActivityBooked:
+    kind = r.ActivityKind.FEE
+    return r.ActivityBooked(OPEN, "a1", "B", kind, "", D(0), D(0), -D(dollars), "test", DAY)
+
+
+def a_difference(symbol: str) -> r.DiscrepancyFound:
+    return r.DiscrepancyFound(OPEN, "position", symbol, "", D(1), D(2), "", "d1")
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "denied"),
+    [
+        (a_fee_of("5000"), None),  # which leaves what its order holds
+        (a_fee_of("5000.01"), "buying_power"),
+        (a_difference("QQQ"), None),
+        (a_difference("SPY"), "frozen"),
+        (a_difference(""), "frozen"),
+    ],
+)
+def test_an_entry_whose_book_lost_its_cash_or_was_frozen_while_it_waited_is_not_sent(
+    meanwhile: r.Record, denied: str | None
+) -> None:
+    bench = crossing(B={("SPY", 1): 1})
+    bench.minute(1, {"SPY": "100"})
+    assert bench.order("B").hold == 5000
+    bench.books.apply_foreign(meanwhile)
+    outcome = bench.fill(bench.order("A", 2))
+    if denied is None:
+        assert [c.client_order_id for c in outcome.commands] == [order_id("B")]
+    else:
+        assert outcome.commands == []
+        moved = [x for x in outcome.records if isinstance(x, r.OrderMoved)][-1]
+        assert (moved.client_order_id, moved.status) == (order_id("B"), OrderStatus.DENIED)
+        assert moved.reason == denied
+        assert bench.books.days["B"].entries == 0
 
 
 def test_an_exit_that_waits_at_the_close_is_sent_all_the_same() -> None:
