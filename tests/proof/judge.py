@@ -329,20 +329,21 @@ class Judge:
             book.shares[record.symbol] += record.qty
 
     def _judge_split(self, record: r.ActivityBooked) -> None:
-        """Is it of one who holds some, or held some when it was listed, and are some left?"""
-        all_shares = [one.shares[record.symbol] for one in self.books.values()]
-        unknown = record.strategy == LEFT_OVER and sum(all_shares) < 0  # nobody bought them
+        """Is it of one who holds some, or held some when it was listed, and are some left?
+
+        If nobody holds any now, or nobody held any then, it is of shares that nobody knows.
+        """
+        now = {name: one.shares[record.symbol] for name, one in self.books.items()}
         listed = {one.activity_id: one.at for one in self._brokerage.activities}
-        since = [
-            units
-            for at, strategy, symbol, units in self._trades
-            if (strategy, symbol) == (record.strategy, record.symbol)
-            and at > listed[record.activity_id]
-        ]
-        now = self.books[record.strategy].shares[record.symbol]
-        held = now, now - sum(since, NOUGHT)
-        splits = any(all_shares) and not unknown
-        if splits and all(units * (units + record.qty) <= 0 for units in held):
+        then = dict(now)
+        for at, strategy, symbol, units in self._trades:
+            if symbol == record.symbol and at > listed[record.activity_id]:
+                then[strategy] -= units
+        unknown = record.strategy == LEFT_OVER and sum(now.values()) < 0  # nobody bought them
+        if unknown or not any(now.values()) or not any(then.values()):
+            return
+        held = now[record.strategy], then[record.strategy]
+        if all(units * (units + record.qty) <= 0 for units in held):
             self.blame(f"a split is of those who hold, and leaves them some: {record}")
 
     def _find(self, record: r.DiscrepancyFound) -> None:
