@@ -5,6 +5,7 @@ A rule that raises stops its own lane and nothing else.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -48,14 +49,14 @@ def explain_of(step: object) -> Callable[..., Mapping[str, object]] | None:
     return found
 
 
-class FarStep:
+class FarStep(ABC):
     """A step that runs elsewhere, and is told of bars of the past before it is asked for them."""
 
     __slots__ = ()
 
+    @abstractmethod
     def foresee(self, bar: Bar) -> None:
         """Take note of a bar that is stepped after those foreseen before it."""
-        raise NotImplementedError
 
 
 def _far(step: object) -> FarStep | None:
