@@ -19,6 +19,7 @@ class BuiltIn(Collection[type[Strategy]]):
 
     def __init__(self, classes: Mapping[str, str]) -> None:
         self._classes = classes
+        self._imported: dict[str, type[Strategy]] = {}
 
     @property
     def names(self) -> Collection[str]:
@@ -31,9 +32,10 @@ class BuiltIn(Collection[type[Strategy]]):
         Raises:
             KeyError: no built-in strategy has this name.
         """
-        class_name = self._classes[name]
-        kind: type[Strategy] = getattr(import_module(f"coordinator.strategies.{name}"), class_name)
-        return kind
+        if name not in self._imported:
+            module = import_module(f"coordinator.strategies.{name}")
+            self._imported[name] = getattr(module, self._classes[name])
+        return self._imported[name]
 
     def __contains__(self, kind: object) -> bool:
         name = getattr(kind, "strategy_type", None)

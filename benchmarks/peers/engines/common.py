@@ -96,6 +96,7 @@ def report(
     whole = time.process_time()
     first = playing = whole - began
     if warm is not None:
+        del played  # to free it would count as playing
         warm(prepare(work))
         ready = prepare(work)
         began = time.process_time()
