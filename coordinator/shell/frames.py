@@ -7,6 +7,7 @@ stays. The SDK would lose the rest of the frame, or all of it if a text or time 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -70,7 +71,7 @@ def addressed(record: Any) -> dict[str, Any]:
     return record
 
 
-class Consumer:
+class Consumer(ABC):
     """Mixed into an SDK stream: `read` takes its frames apart instead of the SDK."""
 
     read: Reader
@@ -78,9 +79,9 @@ class Consumer:
     _stop_stream_queue: Any
     _data_received: bool
 
+    @abstractmethod
     def garbled(self, what: str) -> None:
         """Called for each record that was dropped, or each unreadable frame."""
-        raise NotImplementedError
 
     async def _consume(self) -> bool:
         """Handle all frames until a stop is requested.
