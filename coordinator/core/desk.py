@@ -70,10 +70,13 @@ class OrderDesk:
             return
         if symbol not in self.assets:
             return
-        position = self.books.ledger[strategy].positions.get(symbol)
-        qty = risk.exit_qty(self.assets[symbol], position, self._available(symbol))
+        qty = self._exit_qty(strategy, symbol, self._available(symbol))
         if qty:
             self.intents.wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
+
+    def _exit_qty(self, strategy: str, symbol: str, available: Decimal) -> Decimal:
+        position = self.books.ledger[strategy].positions.get(symbol)
+        return risk.exit_qty(self.assets[symbol], position, available)
 
     def _end_buys(self, own: Collection[Order], reason: Reason, now: datetime) -> bool:
         """End a strategy's open buys on a ticker; returns whether it can sell there now."""
@@ -114,15 +117,15 @@ class OrderDesk:
                 self._deny(order, now, Denial.SESSION_OVER)
 
     def drop_barred(self, now: datetime) -> None:
-        """Drop waiting entries that may not be sent any more (`_barred`)."""
+        """Drop waiting orders that may not be sent any more (`_barred`)."""
         for order in self.books.orders.open():
             if order.status is OrderStatus.WAITING and (barred := self._barred(order, now)):
-                self._deny(order, now, barred)
+                self._drop(order, now, barred)
 
     def resume(self, unsent: Iterable[str], now: datetime) -> None:
         """Send again, under the same ids, what a restart found `unsent`; then what may be released.
 
-        Buys that may not be sent any more (`_barred`) are not. A look-up tells if the broker has
+        Those that may not be sent any more (`_barred`) are not. A look-up tells if the broker has
         them.
         """
         for order_id in unsent:
@@ -164,22 +167,33 @@ class OrderDesk:
         Of strategies `apart` it is no less than what any of them holds beyond its own sells.
         """
         left = in_the_account(self.books, symbol)
-        for order in self.books.orders.open_on(symbol):
-            if order.side is Side.SELL:
-                left -= order.open_qty
+        for orders in self.books.all_orders:
+            for order in orders.open_on(symbol):
+                if order.side is Side.SELL:
+                    left -= order.open_qty
         return left - self.intents.wished(symbol, Side.SELL)
 
     def _deny(self, order: Order, now: datetime, reason: Denial) -> None:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)
 
-    def _barred(self, order: Order, now: datetime) -> Denial | None:
-        """Why an entry may not be sent any more; None if it may.
+    def _drop(self, order: Order, now: datetime, reason: Denial) -> None:
+        """Deny an order; what there is left to sell of an exit is ordered anew in a session."""
+        self._deny(order, now, reason)
+        if order.side is Side.SELL and self._plan is not None:
+            self.exit(order.strategy, order.symbol, order.decision_price, order.reason, now)
+            self.intents.end_minute(now)
 
-        A halt, a freeze, a book that others have taken from meanwhile, or its market has closed:
-        the broker would keep a buy that comes after the close, and fill it at the next open.
+    def _barred(self, order: Order, now: datetime) -> Denial | None:
+        """Why an order may not be sent any more; None if it may.
+
+        Of an entry: a halt, a freeze, a book that others have taken from meanwhile, or its market
+        has closed: the broker would keep a buy that comes after the close, and fill it at the next
+        open. Of an exit: a human has sold, or the broker taken back, what it was to sell.
         """
         if order.side is Side.SELL:
-            return None
+            available = self._available(order.symbol) + order.open_qty
+            left = self._exit_qty(order.strategy, order.symbol, available)
+            return Denial.NOT_HELD if left < order.qty else None
         if halted := self.books.halts.denial(order.strategy):
             return halted
         if self.books.freezing(order.symbol):
@@ -193,7 +207,7 @@ class OrderDesk:
     def _release_next(self, symbol: str, now: datetime) -> None:
         while waiting := next_waiting(self.books.orders.open_on(symbol)):
             if barred := self._barred(waiting, now):
-                self._deny(waiting, now, barred)
+                self._drop(waiting, now, barred)
                 continue
             self.blotter.record(r.OrderReleased(now, waiting.client_order_id))
             self.intents.submit(waiting.client_order_id, waiting.symbol, waiting.side, waiting.qty)

@@ -265,5 +265,6 @@ class Denial(StrEnum):
     DUPLICATE = "duplicate"
     BUYING_POWER = "buying_power"
     WITHDRAWN = "withdrawn"
+    NOT_HELD = "not_held"
     SESSION_OVER = "session_over"
     NEVER_REACHED_BROKER = "never_reached_broker"

@@ -150,6 +150,26 @@ def test_two_exits_together_sell_no_more_than_the_account_holds() -> None:
     assert [(s[0], s[3]) for s in bench.sent()[2:]] == [("A", D(50)), ("B", D(20))]
 
 
+def test_what_another_coordinator_is_selling_is_not_sold_twice() -> None:
+    """Both strategies hold 50, and the account has 50 left: a human has sold the others."""
+    bench = held({("SPY", 1): -1, ("SPY", 2): -1})
+    bench.handle(stranger("by-hand", "SPY", Side.SELL, "50", "100", bench.now))
+    funded = r.Transferred(bench.now, "UNASSIGNED", "N", D(10_000), "funding")
+    bought = r.FillBooked(
+        bench.now, "n1", "N.1", "N", "SPY", Side.BUY, D(50), D(100), ZERO, ZERO, D(50)
+    )
+    sells = r.OrderIntended(
+        bench.now, order_id("N", 2), "N", "SPY", Side.SELL, D(50), D(100), Reason.SIGNAL, True
+    )
+    for record in (funded, bought, sells):
+        bench.books.apply_foreign(record)
+    bench.minute(1, {"SPY": "100"})
+    assert bench.sent()[1:] == []
+    bench.books.apply_foreign(r.OrderMoved(bench.now, order_id("N", 2), OrderStatus.CANCELED))
+    bench.minute(2, {"SPY": "100"})
+    assert bench.sent()[1:] == [("A", "SPY", Side.SELL, D(50))]
+
+
 def test_what_nobody_owns_is_never_sold() -> None:
     bench = Bench(spec("A", {("SPY", 0): -1}), holdings=[Holding("SPY", D(100), D(9000))])
     bench.minute(0, {"SPY": "100"})

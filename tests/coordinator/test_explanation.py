@@ -287,7 +287,12 @@ def test_a_denial_that_is_not_written_twice_is_still_told() -> None:
     assert len(bench.denials()) == 1
 
 
-OF_ORDERS_ALONE = {Denial.WITHDRAWN, Denial.SESSION_OVER, Denial.NEVER_REACHED_BROKER}
+OF_ORDERS_ALONE = {
+    Denial.WITHDRAWN,
+    Denial.NOT_HELD,
+    Denial.SESSION_OVER,
+    Denial.NEVER_REACHED_BROKER,
+}
 """Why an order was never sent; no entry is denied for it."""
 
 

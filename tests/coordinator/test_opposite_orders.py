@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,18 @@ from coordinator.core import records as r
 from coordinator.core.arbiter import next_waiting
 from coordinator.core.orders import Order, OrderStatus, Phase
 from coordinator.core.values import Reason, Side
-from tests.coordinator.bench import CLOSE, DAY, OPEN, Bench, D, order_id, report, spec
+from tests.coordinator.bench import (
+    CLOSE,
+    DAY,
+    OPEN,
+    Bench,
+    D,
+    bust,
+    order_id,
+    report,
+    spec,
+    stranger,
+)
 
 HALF = "0.5"
 
@@ -104,6 +116,62 @@ def test_an_entry_whose_book_lost_its_cash_or_was_frozen_while_it_waited_is_not_
         assert (moved.client_order_id, moved.status) == (order_id("B"), OrderStatus.DENIED)
         assert moved.reason == denied
         assert bench.books.days["B"].entries == 0
+
+
+def by_hand(side: Side, qty: str) -> Callable[[Bench], m.Message]:
+    return lambda bench: stranger("hand", "SPY", side, qty, "100", bench.now)
+
+
+def a_bust_of_the_purchase(bench: Bench) -> m.Message:
+    fill = m.Execution(f"x.{order_id('A')}.50.0000", D(50), D(100), D(50), bench.now)
+    return bust(bench.order("A"), fill, bench.now)
+
+
+def a_reading_of_the_clock(bench: Bench) -> m.Message:
+    return m.ClockRead(bench.now)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "left"),
+    [
+        (a_reading_of_the_clock, [50]),
+        (by_hand(Side.SELL, "20"), [30]),
+        (by_hand(Side.SELL, "50"), []),
+        (by_hand(Side.SELL, "60"), []),
+        (by_hand(Side.BUY, "20"), [50]),
+        (a_bust_of_the_purchase, []),
+    ],
+)
+@pytest.mark.parametrize("then", [[], [a_reading_of_the_clock]])
+def test_an_exit_sells_what_is_left_when_its_turn_comes(
+    meanwhile: Callable[[Bench], m.Message],
+    then: list[Callable[[Bench], m.Message]],
+    left: list[int],
+) -> None:
+    bench = crossing(B={("SPY", 0): 1})  # B's buy is still open when A wants out
+    bench.minute(1, {"SPY": "100"})
+    assert bench.order("A", 2).status is OrderStatus.WAITING
+    for message in (meanwhile, *then):
+        bench.handle(message(bench))
+    bench.update(bench.order("B"), OrderStatus.CANCELED)
+    assert bench.sent()[2:] == [("A", "SPY", Side.SELL, D(qty)) for qty in left]
+    if left != [50]:
+        denied = bench.order("A", 2)
+        moved = [x for x in bench.records if isinstance(x, r.OrderMoved)]
+        reasons = [x.reason for x in moved if x.client_order_id == denied.client_order_id]
+        assert (denied.status, reasons) == (OrderStatus.DENIED, ["not_held"])
+
+
+@pytest.mark.parametrize(("meanwhile", "sent"), [("0", 1), ("20", 0)])
+def test_an_exit_that_a_restart_finds_unsent_is_sent_if_there_is_as_much_to_sell(
+    meanwhile: str, sent: int
+) -> None:
+    bench = crossing()
+    bench.minute(1, {"SPY": "100"})
+    if D(meanwhile):
+        bench.handle(by_hand(Side.SELL, meanwhile)(bench))
+    outcome = bench.engine.resume([order_id("A", 2)], bench.now)
+    assert len(outcome.commands) == sent
 
 
 def test_an_exit_that_waits_at_the_close_is_sent_all_the_same() -> None:
