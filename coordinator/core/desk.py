@@ -154,12 +154,19 @@ class OrderDesk:
         """Once an order has ended: sell what it filled if it was withdrawn; release the next."""
         if order.is_open:
             return
-        if order.cancel_reason not in (None, Reason.REMOVED):
+        if order.cancel_reason not in (None, Reason.REMOVED) and not self._bought_since(order):
             mark = self.books.ledger.marks.get(order.symbol, order.decision_price)
             self.exit(order.strategy, order.symbol, mark, order.cancel_reason, now)
             self.intents.end_minute(now)
         if not self._apart:
             self._release_next(order.symbol, now)
+
+    def _bought_since(self, withdrawn: Order) -> bool:
+        """Whether its strategy bought the ticker again: a late word of it is no wish to sell."""
+        whose = withdrawn.strategy, withdrawn.symbol
+        own = [o for o in self.books.orders if (o.strategy, o.symbol) == whose]
+        later = [o for o in own[own.index(withdrawn) + 1 :] if not o.never_at_broker]
+        return bool(later) and later[-1].side is Side.BUY
 
     def _available(self, symbol: str) -> Decimal:
         """Units that the account holds of a symbol, less the sells that are open or wished for.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from coordinator.core import messages as m
@@ -11,7 +13,7 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding
 from coordinator.core.risk import Limits, exit_reason
 from coordinator.core.values import ZERO, Reason, Side
-from tests.coordinator.bench import Bench, D, order_id, spec, stranger
+from tests.coordinator.bench import Bench, D, bust, order_id, spec, stranger
 
 # stop, target, average price, close, signal -> why it is sold
 REASONS = [
@@ -116,6 +118,37 @@ def test_an_exit_sells_even_a_fill_that_comes_after_the_cancellation() -> None:
     bench.fill(buy, "100", "3")
     assert bench.position("A", "SPY") == D(3)
     assert bench.sent()[1:] == [("A", "SPY", Side.SELL, D(3))]
+
+
+def a_late_fill(bench: Bench) -> None:
+    bench.fill(bench.order("A"), "100", "5")
+
+
+def a_bust(bench: Bench) -> None:
+    first = m.Execution(f"x.{order_id('A')}.20", D(20), D(100), D(20), bench.now)
+    bench.handle(bust(bench.order("A"), first, bench.now))
+
+
+@pytest.mark.parametrize(
+    ("late", "again", "sold"),
+    [(a_late_fill, 1, []), (a_bust, 1, []), (a_late_fill, 0, [5]), (a_bust, 0, [])],
+)
+def test_a_late_word_of_a_purchase_that_was_withdrawn_sells_none_that_was_bought_since(
+    late: Callable[[Bench], None], again: int, sold: list[int]
+) -> None:
+    said = {("SPY", 0): 1, ("SPY", 1): -1, ("SPY", 2): again}
+    bench = Bench(spec("A", said, max_position_size="0.5"))
+    bench.minute(0, {"SPY": "90"})
+    bench.fill(bench.order("A"), "100", "20")
+    bench.minute(1, {"SPY": "90"})
+    bench.update(bench.order("A"), OrderStatus.CANCELED, "20")
+    bench.fill(bench.order("A", 2))
+    bench.minute(2, {"SPY": "100"})
+    for number in (3,) * again:
+        bench.fill(bench.order("A", number))
+    sent = len(bench.sent())
+    late(bench)
+    assert bench.sent()[sent:] == [("A", "SPY", Side.SELL, D(qty)) for qty in sold]
 
 
 def test_a_cancellation_is_asked_for_again_on_each_bar_until_the_buy_has_ended() -> None:
