@@ -23,7 +23,8 @@ from coordinator.core.reload import Reload, Removal, refusals, sentences
 from coordinator.core.setup import Setup
 from coordinator.core.statement import statement
 from coordinator.core.values import UNASSIGNED, Bar, Denial, Side
-from tests.coordinator.bench import OPEN, Bench, D, asset, bar, spec
+from coordinator.shell.agreement import settle_orders
+from tests.coordinator.bench import OPEN, Bench, D, asset, bar, order_id, report, spec
 
 BUY, SELL = Side.BUY, Side.SELL
 HALF = {"max_position_size": "0.5"}
@@ -461,6 +462,20 @@ def test_what_is_still_to_be_sold_is_sold_after_a_restart() -> None:
     restarted.now = OPEN + timedelta(minutes=3)
     restarted.handle(m.ClockRead(restarted.now))
     assert restarted.sent() == [("A", "SPY", SELL, D(50))]
+
+
+def test_an_order_of_a_removed_strategy_is_still_cancelled_after_a_restart() -> None:
+    bench = Bench(A)
+    bench.minute(0, {"SPY": "100"})
+    reload(bench, B)
+    books = again(bench.records)
+    stands = report(bench.order("A"), OrderStatus.NEW, "0", bench.now)
+    known = {stands.client_order_id: [stands]}
+    records, unsent = settle_orders(books, {"SPY": asset("SPY")}, known, bench.now)
+    assert ([type(x) for x in records], unsent) == ([r.OrderMoved], [])
+    restarted = Bench(B, books=books, config_hash="newer")
+    outcome = restarted.handle(m.ClockRead(restarted.now))
+    assert outcome.commands == [m.CancelOrder(order_id("A"), stands.broker_order_id)]
 
 
 @pytest.mark.parametrize(
