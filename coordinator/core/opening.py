@@ -14,7 +14,7 @@ from coordinator.core.baseline import Baseline, dormant_names, held_marks, open_
 from coordinator.core.books import Books
 from coordinator.core.funding import transfers
 from coordinator.core.lane import StrategySpec
-from coordinator.core.reconfiguration import Continuation, found_at_restart
+from coordinator.core.reconfiguration import Continuation, found_at_restart, traded_again
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import exactly
 
@@ -76,8 +76,9 @@ def open_session(
         marks=held_marks(books),
         orders=open_orders(books),
     )
-    books.apply_all([opened])
-    return [*moves, opened]
+    changes = traded_again(books, opened, specs, now)
+    books.apply_all([opened, *changes])
+    return [*moves, opened, *changes]
 
 
 def _resume(

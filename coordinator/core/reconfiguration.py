@@ -107,6 +107,17 @@ def found_at_restart(
     )
 
 
+def traded_again(
+    books: Books, session: r.SessionOpened, specs: Sequence[StrategySpec], now: datetime
+) -> list[r.Reconfigured]:
+    """The record that a new session trades what was to be sold; none if it trades none of it."""
+    left = _given_up(books, specs)
+    if left == books.given_up:
+        return []
+    name, config_hash = session.session_id, session.config_hash
+    return [r.Reconfigured(now, name, config_hash, RESTART, given_up=left)]
+
+
 @exactly
 def change_session(
     books: Books, difference: Difference, asked: Reload, keep: Callable[[r.Record], None]

@@ -20,11 +20,12 @@ from coordinator.core.live_view import live_view
 from coordinator.core.mending import mended
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reload import Reload, Removal, refusals, sentences
+from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.setup import Setup
 from coordinator.core.statement import statement
-from coordinator.core.values import UNASSIGNED, Bar, Denial, Side
+from coordinator.core.values import UNASSIGNED, Bar, Denial, Reason, Side
 from coordinator.shell.agreement import settle_orders
-from tests.coordinator.bench import OPEN, Bench, D, asset, bar, order_id, report, spec
+from tests.coordinator.bench import CLOSE, DAY, OPEN, Bench, D, asset, bar, order_id, report, spec
 
 BUY, SELL = Side.BUY, Side.SELL
 HALF = {"max_position_size": "0.5"}
@@ -462,6 +463,32 @@ def test_what_is_still_to_be_sold_is_sold_after_a_restart() -> None:
     restarted.now = OPEN + timedelta(minutes=3)
     restarted.handle(m.ClockRead(restarted.now))
     assert restarted.sent() == [("A", "SPY", SELL, D(50))]
+
+
+def test_what_a_strategy_that_came_back_on_another_day_holds_is_not_sold_when_it_leaves_again() -> (
+    None
+):
+    a_day = timedelta(days=1)
+    bench = holding()
+    reload(bench, B, removal=SELL_IT)
+    bench.fill(bench.order("A", 2), "100")
+    back = Bench(A, B, books=again(bench.records), plan=days_later(1))
+    back.handle(m.ClockRead(OPEN + a_day))
+    bought = r.OrderIntended(
+        OPEN + a_day, "A.back.1", "A", "SPY", BUY, D(10), D(100), Reason.SIGNAL, True
+    )
+    back.books.apply_all([bought])
+    back.records.append(bought)
+    back.fill(back.books.order("A.back.1"), "100")
+    records = [*bench.records, *back.records]
+    gone = Bench(B, books=again(records), plan=days_later(2), assets={"SPY": asset("SPY")})
+    outcome = gone.handle(m.ClockRead(OPEN + 2 * a_day))
+    assert (outcome.commands, gone.position("A", "SPY")) == ([], D(10))
+
+
+def days_later(days: int) -> SessionPlan:
+    day, later = DAY + timedelta(days), timedelta(days)
+    return SessionPlan(day, Hours(day, OPEN + later, CLOSE + later), None, CLOSE + later)
 
 
 def test_an_order_of_a_removed_strategy_is_still_cancelled_after_a_restart() -> None:
