@@ -125,14 +125,14 @@ class OrderDesk:
     def resume(self, unsent: Iterable[str], now: datetime) -> None:
         """Send again, under the same ids, what a restart found `unsent`; then what may be released.
 
-        Those that may not be sent any more (`_barred`) are not. A look-up tells if the broker has
-        them.
+        Those that are to be cancelled or may not be sent any more (`_barred`) are not. A look-up
+        tells if the broker has them.
         """
         for order_id in unsent:
             order = self.books.orders.get(order_id)
             if order is None or order.symbol not in self.assets:
                 self.give_up(order_id, now)
-            elif order.status is OrderStatus.SUBMITTED and not self._barred(order, now):
+            elif order.status is OrderStatus.SUBMITTED and not self._is_off(order, now):
                 self.intents.submit(order_id, order.symbol, order.side, order.qty)
         for symbol in dict.fromkeys(order.symbol for order in self.books.orders.open()):
             self._release_next(symbol, now)
@@ -210,6 +210,9 @@ class OrderDesk:
             return Denial.STALE
         held = sum((own.hold for own in self.books.orders.open_of(order.strategy)), ZERO)
         return Denial.BUYING_POWER if held > self.books.ledger[order.strategy].cash else None
+
+    def _is_off(self, order: Order, now: datetime) -> bool:
+        return order.cancel_reason is not None or self._barred(order, now) is not None
 
     def _release_next(self, symbol: str, now: datetime) -> None:
         while waiting := next_waiting(self.books.orders.open_on(symbol)):

@@ -491,18 +491,21 @@ def days_later(days: int) -> SessionPlan:
     return SessionPlan(day, Hours(day, OPEN + later, CLOSE + later), None, CLOSE + later)
 
 
-def test_an_order_of_a_removed_strategy_is_still_cancelled_after_a_restart() -> None:
+@pytest.mark.parametrize("is_known", [True, False], ids=["at the broker", "never sent"])
+def test_an_order_of_a_removed_strategy_is_still_to_be_cancelled_after_a_restart(
+    is_known: bool,
+) -> None:
     bench = Bench(A)
     bench.minute(0, {"SPY": "100"})
     reload(bench, B)
     books = again(bench.records)
     stands = report(bench.order("A"), OrderStatus.NEW, "0", bench.now)
-    known = {stands.client_order_id: [stands]}
-    records, unsent = settle_orders(books, {"SPY": asset("SPY")}, known, bench.now)
-    assert ([type(x) for x in records], unsent) == ([r.OrderMoved], [])
+    known = {stands.client_order_id: [stands]} if is_known else {}
+    _, unsent = settle_orders(books, {"SPY": asset("SPY")}, known, bench.now)
     restarted = Bench(B, books=books, config_hash="newer")
-    outcome = restarted.handle(m.ClockRead(restarted.now))
-    assert outcome.commands == [m.CancelOrder(order_id("A"), stands.broker_order_id)]
+    outcome = restarted.engine.resume(unsent, restarted.now)
+    broker_id = stands.broker_order_id if is_known else ""
+    assert outcome.commands == [m.CancelOrder(order_id("A"), broker_id)]
 
 
 @pytest.mark.parametrize(
