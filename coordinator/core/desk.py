@@ -23,6 +23,8 @@ from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import ZERO, Denial, Reason, Side
 
+NO_LIMIT = Decimal("Infinity")
+
 
 class OrderDesk:
     """Makes and follows the orders of one session. Call inside the EXACT decimal context.
@@ -62,15 +64,25 @@ class OrderDesk:
             self.blotter.record(r.EntryDenied(now, order_id, strategy, symbol, qty, close, reason))
 
     def exit(
-        self, strategy: str, symbol: str, close: Decimal, reason: Reason, now: datetime
+        self,
+        strategy: str,
+        symbol: str,
+        close: Decimal,
+        reason: Reason,
+        now: datetime,
+        *,
+        at_most: Decimal = NO_LIMIT,
     ) -> None:
-        """Sell the whole position. An open buy of the strategy is ended first (see `settle`)."""
+        """Sell the whole position, or `at_most` so many units of it.
+
+        An open buy of the strategy is ended first (see `settle`).
+        """
         own = self.books.orders.open_of(strategy, symbol)
         if own and not self._end_buys(own, reason, now):
             return
         if symbol not in self.assets:
             return
-        qty = self._exit_qty(strategy, symbol, self._available(symbol))
+        qty = self._exit_qty(strategy, symbol, min(self._available(symbol), at_most))
         if qty:
             self.intents.wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
 
@@ -150,6 +162,15 @@ class OrderDesk:
             self.blotter.record(r.OrderMoved(now, order_id, status, reason=reason))
             self.settle(order, now)
 
+    def sell_less(self, order_id: str, available: Decimal, now: datetime) -> None:
+        """Sell as much as the broker has `available`, if it has refused to sell more.
+
+        An order that a human has placed may hold the rest.
+        """
+        refused = self.books.order(order_id)
+        if refused.status is OrderStatus.REJECTED and available < refused.qty:
+            self._exit_again(refused, now, available)
+
     def settle(self, order: Order, now: datetime) -> None:
         """Once an order has ended: sell what it filled if it was withdrawn; release the next."""
         if order.is_open:
@@ -187,8 +208,13 @@ class OrderDesk:
         """Deny an order; what there is left to sell of an exit is ordered anew in a session."""
         self._deny(order, now, reason)
         if order.side is Side.SELL and self._plan is not None:
-            self.exit(order.strategy, order.symbol, order.decision_price, order.reason, now)
-            self.intents.end_minute(now)
+            self._exit_again(order, now)
+
+    def _exit_again(self, sale: Order, now: datetime, at_most: Decimal = NO_LIMIT) -> None:
+        """Order anew what is left to sell of an exit that has ended unfilled."""
+        whose = sale.strategy, sale.symbol, sale.decision_price
+        self.exit(*whose, sale.reason, now, at_most=at_most)
+        self.intents.end_minute(now)
 
     def _barred(self, order: Order, now: datetime) -> Denial | None:
         """Why an order may not be sent any more; None if it may.

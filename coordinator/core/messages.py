@@ -92,11 +92,15 @@ class OrderUpdate:
 
 @dataclass(frozen=True, slots=True)
 class SubmitRefused:
-    """The broker answered an order with a definite no."""
+    """The broker answered an order with a definite no.
+
+    `available` are the units of which it would take a sale instead, if it says so.
+    """
 
     client_order_id: str
     at: datetime
     reason: str
+    available: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 from coordinator.core import messages as m
@@ -21,7 +23,7 @@ from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errand_queue import Deliver, Errand, ErrandQueue
-from coordinator.shell.fields import Malformed
+from coordinator.shell.fields import Malformed, parse_qty
 from coordinator.shell.pace import Pace, impatient
 from coordinator.shell.ports import Ports
 from coordinator.shell.questions import Questions
@@ -116,7 +118,7 @@ class Errands:
         except BrokerRejected as refusal:
             if refusal.status == CONFLICT or DUPLICATE_ID in refusal.message:
                 return [m.SubmitUnclear(order_id, now, refusal.message)]
-            return [m.SubmitRefused(order_id, now, refusal.message)]
+            return [m.SubmitRefused(order_id, now, refusal.message, _available(command, refusal))]
         except (BrokerUnavailable, Malformed) as error:
             return [m.SubmitUnclear(order_id, now, str(error))]
 
@@ -132,3 +134,13 @@ class Errands:
         except BrokerRejected as refusal:
             log.info("cancel of %s refused: %s", command.client_order_id, refusal.message)
         return []
+
+
+def _available(refused: m.SubmitOrder, refusal: BrokerRejected) -> Decimal | None:
+    """The units of which the broker would take a sale instead of this one; None if it says none."""
+    said = refusal.body.get("available")
+    if refused.side is not Side.SELL or said is None:
+        return None  # of a buy it may be dollars
+    with suppress(Malformed):
+        return parse_qty(said, "a refusal")
+    return None

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +36,29 @@ def test_a_definite_no_comes_back_as_a_refusal() -> None:
         refused = await desk.answer()
         assert isinstance(refused, m.SubmitRefused)
         assert "insufficient buying power" in refused.reason
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"side": Side.SELL, "qty": "5"}, D(2)),
+        ({"symbol": "BTC/USD", "qty": "10"}, None),  # there it is dollars
+    ],
+)
+def test_a_refusal_tells_how_much_of_a_sale_the_broker_would_take(
+    wanted: dict[str, Any], told: Decimal | None
+) -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.carry_out([desk.order(qty="2")])
+        await desk.answer()
+        order = replace(desk.order(SALE, **wanted), time_in_force="gtc")
+        desk.errands.carry_out([order])
+        refused = await desk.answer()
+        assert isinstance(refused, m.SubmitRefused)
+        assert "available: " in refused.reason
+        assert refused.available == told
 
     run(story)
 

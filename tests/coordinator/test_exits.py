@@ -55,9 +55,10 @@ def test_a_stop_is_exact_even_where_the_average_price_is_no_decimal() -> None:
     assert exit_reason(limits, thirds, D("3.000000000000000001"), 0) is None
 
 
-def held(said: dict[tuple[str, int], int], **limits: str) -> Bench:
+def held(said: dict[tuple[str, int], int], *, crossing: bool = False, **limits: str) -> Bench:
     """A strategy that bought 50 SPY at 100 in the first minute."""
-    bench = Bench(spec("A", {("SPY", 0): 1, **said}, max_position_size="0.5", **limits))
+    one = spec("A", {("SPY", 0): 1, **said}, max_position_size="0.5", **limits)
+    bench = Bench(one, crossing=crossing)
     bench.minute(0, {"SPY": "100"})
     bench.fill(bench.order("A"))
     return bench
@@ -208,6 +209,28 @@ def test_what_nobody_owns_is_never_sold() -> None:
     bench.minute(0, {"SPY": "100"})
     assert bench.sent() == []
     assert bench.position("UNASSIGNED", "SPY") == D(100)
+
+
+@pytest.mark.parametrize(
+    ("available", "sold"),
+    [("38", ["38"]), ("37.99999", ["37.9999"]), ("0", []), ("-1", []), ("50", []), ("60", [])],
+)
+@pytest.mark.parametrize("crossing", [False, True])
+def test_of_a_sale_that_is_refused_what_the_broker_has_available_is_sold(
+    available: str, sold: list[str], crossing: bool
+) -> None:
+    """A human's own order holds the rest of the account's shares."""
+    bench = held({("SPY", 1): -1}, crossing=crossing)
+    bench.minute(1, {"SPY": "101"})
+    why = "insufficient qty available for order"
+    bench.handle(m.SubmitRefused(order_id("A", 2), bench.now, why, D(available)))
+    assert bench.order("A", 2).status is OrderStatus.REJECTED
+    assert bench.sent()[2:] == [("A", "SPY", Side.SELL, D(qty)) for qty in sold]
+    if sold:
+        again = bench.order("A", 3)
+        assert (again.reason, again.decision_price) == (Reason.SIGNAL, D(101))
+        bench.handle(m.SubmitRefused(again.client_order_id, bench.now, why, D(available)))
+        assert len(bench.sent()) == 3
 
 
 def test_a_rejected_exit_is_tried_again_on_the_next_bar() -> None:
