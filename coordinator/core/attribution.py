@@ -72,20 +72,25 @@ def _was_accrued(activity: m.Activity) -> bool:
 def _settled(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
     """A crypto fee's posting settles what was accrued; what it has beyond that is charged now.
 
-    Fees of the day on which the account was first seen are not charged: they were paid before.
+    Fees of the day on which the account was first seen were paid before, unless Alpaca, which
+    rounds up, made this one of the fee that an execution of ours was booked with.
     """
     key = activity.symbol if activity.qty else ""
     posted = abs(activity.qty or activity.net_amount)
-    settled = max(min(posted, books.posted.due(key, activity.day)), ZERO)
+    is_first = books.posted.began_on(activity.day)
+    ours = books.posted.rounded_up(key, posted) if is_first else None
+    most = posted if ours is None else ours
+    settled = max(min(most, books.posted.due(key, activity.day)), ZERO)
     parts = shares(settled, books.posted.accrued(key), COIN) or {UNASSIGNED: ZERO}
     activity = replace(activity, symbol=key)
     found = [
         replace(_posting(activity, ActivityKind.FEE, name, ZERO, "accrued", now), settles=part)
         for name, part in parts.items()
     ]
-    if settled == posted or books.posted.began_on(activity.day):
+    beyond = posted - (settled if ours is None else ours)
+    if not beyond or (is_first and ours is None):
         return found
-    return found + _charged(books, f"{activity.activity_id}.beyond", key, settled - posted, now)
+    return found + _charged(books, f"{activity.activity_id}.beyond", key, -beyond, now)
 
 
 def correction(

@@ -14,7 +14,7 @@ from coordinator.core import records as r
 from coordinator.core.executions import ABOUT_THEN, Executions, Posting
 from coordinator.core.orders import Order
 from coordinator.core.trades import Trades
-from coordinator.core.values import ZERO, Side
+from coordinator.core.values import CENT, COIN, ZERO, Side
 
 TAKEN_BACK = "rounding taken back"
 """How rounding that proved wrong was allocated when it was taken back."""
@@ -50,6 +50,8 @@ class Postings:
     """Fees that the broker has not posted yet, by ticker (coins) or '' (dollars) and strategy."""
     _first: dict[str, Decimal] = field(default_factory=dict)
     """Those of the day on which the account was first seen, by ticker or ''."""
+    _first_each: dict[str, set[Decimal]] = field(default_factory=dict)
+    """What each execution of that day was booked with."""
     _unproved: dict[str, Decimal] = field(default_factory=dict)
     """The fees booked with fills that nothing posted or corrected has settled, by ticker or ''."""
     _moved: dict[str, int] = field(default_factory=dict)
@@ -108,6 +110,8 @@ class Postings:
         if fill.fee:
             symbol, fee = (fill.symbol, fill.fee_qty) if fill.fee_qty else ("", fill.fee)
             self._accrue(symbol, fill.strategy, fee, day)
+            if self.began_on(day):
+                self._first_each.setdefault(symbol, set()).add(fee)
             self._unproved[symbol] = self.unproved(symbol) + fee
         self._touch(fill.symbol)
         return posting
@@ -125,6 +129,15 @@ class Postings:
         if self.began_on(day):
             return self._first.get(symbol, ZERO)
         return sum(self.accrued(symbol).values(), ZERO)
+
+    def rounded_up(self, symbol: str, posted: Decimal) -> Decimal | None:
+        """The fee of one execution of the account's first day that Alpaca has rounded up to
+        `posted`, to a cent or to a billionth of a coin; None if there is none such."""
+        unit = COIN if symbol else CENT
+        if posted != posted.quantize(unit):
+            return None
+        each = self._first_each.get(symbol, ())
+        return next((fee for fee in each if ZERO < posted - fee <= unit), None)
 
     def unproved(self, symbol: str) -> Decimal:
         """By how much the fees booked with fills may be wrong: coins, or dollars for ''."""

@@ -269,6 +269,39 @@ def test_what_an_account_traded_on_the_day_on_which_it_was_first_seen_it_had_pai
         assert sum(one.qty for one in posted) == D("-0.0015") * beyond
 
 
+# fees that fills of the first day were booked with, what Alpaca posts -> what is charged beyond
+FIRST_FEES: list[tuple[Side, list[str], list[str], str]] = [
+    (Side.BUY, ["0.282405187"], ["0.282405188"], "0.000000001"),
+    (Side.BUY, ["0.000035007", "0.032006908"], ["0.000035007", "0.032006909"], "0.000000001"),
+    (Side.BUY, ["0.282405187"], ["0.282405189"], "0"),
+    (Side.SELL, ["2.201075"], ["2.21"], "0.008925"),
+    (Side.SELL, ["1.634224", "0.850425"], ["0.86", "1.64"], "0.015351"),
+    (Side.SELL, ["2.201075"], ["2.22"], "0"),
+    (Side.SELL, ["2.201075"], ["2.205"], "0"),
+    (Side.SELL, ["2.201075"], ["2.21", "3.07"], "0.008925"),
+]
+
+
+@pytest.mark.parametrize(("side", "booked", "posted", "beyond"), FIRST_FEES)
+def test_a_fee_of_the_first_day_that_alpaca_rounded_up_is_charged_to_who_caused_it(
+    side: Side, booked: list[str], posted: list[str], beyond: str
+) -> None:
+    books = books_of({}, "UNI/USD", "1", begun_at=AT)
+    bought = side is Side.BUY
+    for fee in booked:
+        trade(books, "A", side, "UNI/USD", "100", "1", fee=fee, coins=fee if bought else "0")
+    charged = list[r.ActivityBooked]()
+    for number, fee in enumerate(posted):
+        name = f"fee-{number}"
+        if bought:
+            told = activity("CFEE", symbol="UNI/USD", qty=f"-{fee}", name=name)
+        else:
+            told = activity("CFEE", f"-{fee}", note="Coin Pair Transaction Fee (USD)", name=name)
+        charged += [one for one in post(books, told) if one.qty or one.amount]
+    assert sum(one.qty + one.amount for one in charged) == -D(beyond)
+    assert {one.strategy for one in charged} <= {"A"}
+
+
 def test_what_was_paid_before_an_account_was_first_seen_settles_no_fee_of_the_next_day() -> None:
     books = books_of({}, "BTC/USD", begun_at=AT)
     trade(books, "A", Side.SELL, "BTC/USD", "0.1", "100", fee="0.03")
