@@ -47,6 +47,9 @@ _TITLE = re.compile(r"<title>\s*([^<]{1,80}?)\s*</title>", re.IGNORECASE)
 TIMEOUT_S = 10.0
 PAGES_S = 60.0
 """Of market data one page is a megabyte, and a slow line takes its time."""
+RESTED_S = 20.0
+"""Local seconds without a request after which a connection is not used again: a gateway on the way
+may have forgotten it, and would lose the order that is sent over it."""
 
 
 def _ignore(_api: Api, _status: int, _headers: Mapping[str, str]) -> None:
@@ -61,7 +64,12 @@ class AlpacaRest:
     """
 
     def __init__(
-        self, settings: Settings, *, timeout_s: float = TIMEOUT_S, on_answer: OnAnswer = _ignore
+        self,
+        settings: Settings,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        on_answer: OnAnswer = _ignore,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         key, secret = settings.key_id, settings.secret
         trading, data = settings.trading_url, settings.data_url
@@ -73,7 +81,8 @@ class AlpacaRest:
         for api, client in self._clients.items():
             host = urlsplit(trading if api is Api.TRADING else data).hostname
             answer_s = timeout_s if api is Api.TRADING else max(timeout_s, PAGES_S)
-            _harden(client, _TimedAdapter(timeout_s, answer_s), loopback=host in LOOPBACK)
+            adapter = _TimedAdapter(timeout_s, answer_s, monotonic)
+            _harden(client, adapter, loopback=host in LOOPBACK)
             _listen(client, partial(on_answer, api))
 
     def get(self, api: Api, path: str, query: Mapping[str, Any]) -> Any:
@@ -90,15 +99,22 @@ class AlpacaRest:
 
 
 class _TimedAdapter(HTTPAdapter):
-    def __init__(self, timeout_s: float, answer_s: float) -> None:
+    def __init__(self, timeout_s: float, answer_s: float, monotonic: Callable[[], float]) -> None:
         self._timeout_s = timeout_s
         self._answer_s = answer_s
+        self._monotonic = monotonic
+        self._used_s = monotonic()
         super().__init__()
 
     def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
         if options.get("timeout") is None:
             options["timeout"] = self._timeout_s
-        return super().send(request, **options)
+        if self._monotonic() - self._used_s > RESTED_S:
+            self.close()  # its connections; the next request opens another
+        try:
+            return super().send(request, **options)
+        finally:
+            self._used_s = self._monotonic()
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **options)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Side
 from coordinator.errors import BrokerRejected, BrokerUnavailable
 from coordinator.settings import Settings
-from coordinator.shell.alpaca_rest import TIMEOUT_S, AlpacaRest
+from coordinator.shell.alpaca_rest import RESTED_S, TIMEOUT_S, AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
 from coordinator.shell.pace import NotYet, impatient
@@ -352,6 +353,45 @@ def test_an_answer_that_drips_is_given_up_as_one_that_never_comes_is(at_once: by
         dripping.set()
         server.join()
     assert took_s < 20, "its bytes would have taken 45 s"
+
+
+class Forgetful(BaseHTTPRequestHandler):
+    """Answers one order on each connection; what is sent over it later is lost."""
+
+    protocol_version = "HTTP/1.1"
+    answered = 0
+
+    def do_POST(self) -> None:
+        """Answer the first one, and none after it."""
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.close_connection = bool(self.answered)
+        if not self.answered:
+            told = {**body, "id": "b1", "status": "new", "updated_at": NOW.isoformat()}
+            answer = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+        self.answered += 1
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_an_order_is_not_lost_on_a_connection_that_rested_and_was_forgotten_on_the_way() -> None:
+    now_s = 0.0
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forgetful) as server:
+        threading.Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        known = Settings("PK1", SECRET, url, url, url, Path("x"), "")
+        asked = Broker(AlpacaRest(known, monotonic=lambda: now_s), feed="iex")
+        for rested_s in (0.0, RESTED_S + 1, 3600.0):
+            now_s += rested_s
+            assert asked.submit(order(1)).broker_order_id == "b1"
+        now_s += RESTED_S
+        with pytest.raises(BrokerUnavailable, match="it may have done what was asked"):
+            asked.submit(order(1))  # it was sent over the same one
+        server.shutdown()
 
 
 @contextmanager
