@@ -162,14 +162,20 @@ class OrderDesk:
             self.blotter.record(r.OrderMoved(now, order_id, status, reason=reason))
             self.settle(order, now)
 
-    def sell_less(self, order_id: str, available: Decimal, now: datetime) -> None:
-        """Sell as much as the broker has `available`, if it has refused to sell more.
+    def refuse(self, order_id: str, reason: str, available: Decimal | None, now: datetime) -> None:
+        """Note that the broker refused an order. Of a sale, sell what it has `available` instead,
+        before what waited for the sale is released.
 
         An order that a human has placed may hold the rest.
         """
-        refused = self.books.order(order_id)
-        if refused.status is OrderStatus.REJECTED and available < refused.qty:
-            self._exit_again(refused, now, available)
+        order = self.books.order(order_id)
+        if not may_move(order.status, OrderStatus.REJECTED):
+            return
+        self.blotter.record(r.OrderMoved(now, order_id, OrderStatus.REJECTED, reason=reason))
+        is_sale = order.side is Side.SELL and order.cancel_reason is None
+        if is_sale and available is not None and available < order.qty:
+            self._exit_again(order, now, available)
+        self.settle(order, now)
 
     def settle(self, order: Order, now: datetime) -> None:
         """Once an order has ended: sell what it filled if it was withdrawn; release the next."""

@@ -65,9 +65,7 @@ class Reports:
 
     def on_refused(self, message: m.SubmitRefused) -> None:
         """Note that the broker refused an order; sell what it has available of a sale."""
-        self._desk.move(message.client_order_id, OrderStatus.REJECTED, message.reason, message.at)
-        if message.available is not None:
-            self._desk.sell_less(message.client_order_id, message.available, message.at)
+        self._desk.refuse(message.client_order_id, message.reason, message.available, message.at)
 
     def on_unclear(self, message: m.SubmitUnclear) -> None:
         """Note that an order's fate is unknown; only the broker's evidence will end that."""

@@ -241,3 +241,17 @@ def test_a_rejected_exit_is_tried_again_on_the_next_bar() -> None:
     assert [s[2] for s in bench.sent()] == [Side.BUY, Side.SELL, Side.SELL]
     bench.fill(bench.order("A", 3))
     assert bench.position("A", "SPY") == ZERO
+
+
+def test_what_is_available_is_sold_before_another_strategys_buy_that_waited_for_the_exit() -> None:
+    bench = Bench(
+        spec("A", {("SPY", 0): 1, ("SPY", 1): -1}, max_position_size="0.5"),
+        spec("B", {("SPY", 1): 1}, max_position_size="0.5"),
+    )
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.minute(1, {"SPY": "100"})
+    bench.handle(m.SubmitRefused(order_id("A", 2), bench.now, "insufficient", D(45)))
+    assert [(s[0], s[2], s[3]) for s in bench.sent()[2:]] == [("A", Side.SELL, D(45))]
+    bench.fill(bench.order("A", 3))
+    assert [(s[0], s[2]) for s in bench.sent()[3:]] == [("B", Side.BUY)]
