@@ -334,3 +334,65 @@ def test_whatever_strategies_want_the_broker_never_sees_both_sides(
         assert net >= sum(
             (o.open_qty for o in bench.books.orders.open() if o.side is Side.SELL), D(0)
         )
+
+
+def sold_more_than_there_is(bench: Bench, outcome: m.Outcome) -> list[m.SubmitOrder]:
+    """The sales that were sent of more than their books, or the account, have."""
+    at_the_broker = [
+        order
+        for order in bench.books.orders.open_on("SPY")
+        if order.side is Side.SELL and order.status is not OrderStatus.WAITING
+    ]
+    on_sale = sum((order.open_qty for order in at_the_broker), D(0))
+    is_short = on_sale > bench.books.ledger.held("SPY")
+    sales = (x for x in outcome.commands if isinstance(x, m.SubmitOrder) and x.side is Side.SELL)
+    owners = {order.client_order_id: order.strategy for order in at_the_broker}
+    return [
+        sale
+        for sale in sales
+        if is_short or sale.qty > bench.position(owners[sale.client_order_id], "SPY")
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from([1, -1]), min_size=10, max_size=10), min_size=3, max_size=3),
+    st.lists(
+        st.lists(
+            st.tuples(st.integers(0, 2), st.sampled_from(["fill", "part", "cancel", "human"])),
+            min_size=1,
+            max_size=3,
+        ),
+        min_size=10,
+        max_size=10,
+    ),
+)
+def test_whatever_a_human_sells_no_sale_is_sent_of_more_than_there_is(
+    said: list[list[int]], answers: list[list[tuple[int, str]]]
+) -> None:
+    bench = Bench(
+        *(
+            spec(name, {("SPY", n): s for n, s in enumerate(signals)}, max_position_size=HALF)
+            for name, signals in zip("ABC", said, strict=True)
+        )
+    )
+    for minute, replies in enumerate(answers):
+        assert not sold_more_than_there_is(bench, bench.minute(minute, {"SPY": "100"}))
+        for number, (index, reply) in enumerate(replies):
+            standing = [o for o in bench.books.orders.open() if o.status is not OrderStatus.WAITING]
+            if reply == "human":
+                some = (bench.books.ledger.held("SPY") / (index + 1)).quantize(D("0.0001"))
+                name = f"by-hand.{minute}.{number}"
+                sale = stranger(name, "SPY", Side.SELL, str(some), "100", bench.now, name)
+                outcome = bench.handle(*[sale] * bool(some))
+            elif index >= len(standing):
+                continue
+            elif reply == "cancel":
+                outcome = bench.update(
+                    standing[index], OrderStatus.CANCELED, standing[index].booked_qty
+                )
+            else:
+                share = 1 if reply == "fill" else 2
+                qty = (standing[index].open_qty / share).quantize(D("0.0001"))
+                outcome = bench.fill(standing[index], "100", qty)
+            assert not sold_more_than_there_is(bench, outcome)

@@ -33,6 +33,8 @@ class Wanted:
     amended: bool = False
     """An execution was taken back: what was reported before says nothing any more."""
     over: bool = False
+    released: bool = False
+    """Whether it may be at the broker."""
     dearer: Decimal = NOUGHT
     """Dollars that its executions cost beyond what was held for them."""
 
@@ -93,13 +95,18 @@ class Rules:
                 self._roll(record)
             case r.EntriesStopped() if record.reason.startswith("fault"):
                 self._blame(f"{record.strategy} failed: {record.reason}")
+            case r.AccountAdopted():
+                for holding in record.holdings:
+                    self._shares["UNASSIGNED", holding.symbol] += holding.qty
             case r.OrderIntended():
                 self._intend(record)
+            case r.OrderReleased():
+                self._release(self._orders[record.client_order_id])
             case r.OrderAdopted():
                 old = self._orders[record.replaces]
                 old.over = True  # whether or not the broker has said so of the old one itself
                 intent = replace(old.intent, client_order_id=record.client_order_id, qty=record.qty)
-                self._orders[record.client_order_id] = Wanted(intent)
+                self._orders[record.client_order_id] = Wanted(intent, released=True)
             case r.OrderMoved():
                 order = self._orders[record.client_order_id]
                 order.over = record.status.value in OVER
@@ -157,6 +164,24 @@ class Rules:
             self._may_enter(record)
             self._today[record.strategy].append(order)
         self._orders[record.client_order_id] = order
+        if record.released:
+            self._release(order)
+
+    def _release(self, order: Wanted) -> None:
+        """An order may be sent; a sale only of what the account has beside the others."""
+        order.released = True
+        name, symbol, qty = order.intent.client_order_id, order.intent.symbol, order.intent.qty
+        if order.intent.side.value == "buy":
+            return
+        has = sum((units for (_, of), units in self._shares.items() if of == symbol), NOUGHT)
+        sales = [
+            other.left
+            for other in self._orders.values()
+            if other.released and not other.over and other is not order
+            if (other.intent.symbol, other.intent.side.value) == (symbol, "sell")
+        ]
+        if qty > has - sum(sales, NOUGHT):
+            self._blame(f"{name} sells {qty} {symbol} of {has}, of which {sales} are on sale")
 
     def _may_spend(self, record: r.OrderIntended) -> None:
         """What is decided late in a minute does not know yet what the minute's fills cost."""
