@@ -40,8 +40,11 @@ from coordinator.shell.symbol_limit import explain_refusal
 from coordinator.shell.watchdog import Watchdog
 
 log = logging.getLogger("coordinator")
-STREAM_DEADLINE_S = 90.0
-"""Local seconds in which a stream must come up; a dead connection holds its slot that long."""
+DEAD_SLOT_S = 90.0
+"""Local seconds for which a connection that broke off still holds its slot at Alpaca."""
+BARS_DEADLINE_S, ORDERS_DEADLINE_S = DEAD_SLOT_S + 40.0, DEAD_SLOT_S
+"""Local seconds in which a stream must come up. The SDK may try again half a minute after a slot
+became free: without bars there is no session, without the order stream REST is asked."""
 STOP_S = 10.0
 """Local seconds after which a session that is stopped repeats no request for the account."""
 
@@ -121,15 +124,16 @@ async def _come_up(stream: Stream, watchdog: Watchdog, run: Run) -> None:
         SafetyRefusal: the slot is taken, or the plan has too few symbols for these strategies.
         BrokerError: refused for another reason, or nothing came.
     """
+    is_orders = watchdog.is_orders(stream.watch)
     try:
-        await stream.watch.until_live(STREAM_DEADLINE_S)
+        await stream.watch.until_live(ORDERS_DEADLINE_S if is_orders else BARS_DEADLINE_S)
     except (BrokerError, SafetyRefusal) as error:
         if stream.watch.is_too_small:
             wanted, granted = watchdog.tickers_of(stream.watch), stream.watch.granted
             raise SafetyRefusal(
                 explain_refusal(run.setup.all_specs, run.setup.feed, wanted, granted)
             ) from None
-        if not watchdog.is_orders(stream.watch):
+        if not is_orders:
             raise
         log.warning("[%s] not to be had, asking REST instead: %s", stream.watch.name, error)
 

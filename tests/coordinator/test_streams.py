@@ -16,6 +16,7 @@ from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
 from coordinator.settings import LEAST_PAIRS, Settings
 from coordinator.shell import wire
 from coordinator.shell.plain import PlainBars
+from coordinator.shell.session import BARS_DEADLINE_S, DEAD_SLOT_S
 from coordinator.shell.stream_watch import StreamState, StreamWatch
 from coordinator.shell.streams import Stream, market_stream, order_stream, quiet_sdk
 from simulator.server import Simulator, SimulatorOptions
@@ -138,6 +139,13 @@ def test_a_feed_that_is_not_paid_for_ends_the_stream_and_says_so(
     run(story, refused=frozenset({"/v2/sip"}))
     assert "the broker refused: insufficient subscription (409); the account's plan" in caplog.text
     assert 'set "feed": "iex"' in caplog.text
+
+
+def test_a_start_after_a_crash_outwaits_its_dead_connection_and_the_sdks_longest_pause() -> None:
+    url = "http://127.0.0.1:1"
+    sdk = bars(Settings("k", "s", url, url, url.replace("http", "ws"), Path("x"), ""))._sdk
+    latest_s = max(sdk._reconnect_delay(retries) for retries in range(50))
+    assert DEAD_SLOT_S + latest_s < BARS_DEADLINE_S
 
 
 @pytest.mark.thorough
