@@ -6,6 +6,7 @@ its order's cumulative quantity after it. A bust is known by its id alone.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -50,8 +51,10 @@ class Postings:
     """Fees that the broker has not posted yet, by ticker (coins) or '' (dollars) and strategy."""
     _first: dict[str, Decimal] = field(default_factory=dict)
     """Those of the day on which the account was first seen, by ticker or ''."""
-    _first_each: dict[str, set[Decimal]] = field(default_factory=dict)
+    _first_each: dict[str, list[Decimal]] = field(default_factory=dict)
     """What each execution of that day was booked with."""
+    _first_settled: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    """What each posting of that day has settled, by its id."""
     _unproved: dict[str, Decimal] = field(default_factory=dict)
     """The fees booked with fills that nothing posted or corrected has settled, by ticker or ''."""
     _moved: dict[str, int] = field(default_factory=dict)
@@ -111,7 +114,7 @@ class Postings:
             symbol, fee = (fill.symbol, fill.fee_qty) if fill.fee_qty else ("", fill.fee)
             self._accrue(symbol, fill.strategy, fee, day)
             if self.began_on(day):
-                self._first_each.setdefault(symbol, set()).add(fee)
+                self._first_each.setdefault(symbol, []).append(fee)
             self._unproved[symbol] = self.unproved(symbol) + fee
         self._touch(fill.symbol)
         return posting
@@ -131,13 +134,14 @@ class Postings:
         return sum(self.accrued(symbol).values(), ZERO)
 
     def rounded_up(self, symbol: str, posted: Decimal) -> Decimal | None:
-        """The fee of one execution of the account's first day that Alpaca has rounded up to
-        `posted`, to a cent or to a billionth of a coin; None if there is none such."""
+        """The fee of one execution of the account's first day, not settled yet, that Alpaca has
+        rounded up to `posted`, to a cent or to a billionth of a coin; None if there is none."""
         unit = COIN if symbol else CENT
         if posted != posted.quantize(unit):
             return None
-        each = self._first_each.get(symbol, ())
-        return next((fee for fee in each if ZERO < posted - fee <= unit), None)
+        left = Counter(self._first_each.get(symbol, ()))
+        left.subtract(self._first_settled.get(symbol, {}).values())
+        return next((fee for fee, n in left.items() if n > 0 and ZERO < posted - fee <= unit), None)
 
     def unproved(self, symbol: str) -> Decimal:
         """By how much the fees booked with fills may be wrong: coins, or dollars for ''."""
@@ -155,6 +159,10 @@ class Postings:
                 self.unsettled = 0
         if activity.settles:
             self._accrue(activity.symbol, activity.strategy, -activity.settles, activity.day)
+            if self.began_on(activity.day):
+                settled = self._first_settled.setdefault(activity.symbol, {})
+                before = settled.get(activity.activity_id, ZERO)
+                settled[activity.activity_id] = before + activity.settles
             left = self.unproved(activity.symbol) - abs(activity.settles)
             self._unproved[activity.symbol] = max(left, ZERO)
         self.activities.add(activity.activity_id)
