@@ -24,6 +24,7 @@ from alpaca.common.rest import RESTClient
 from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
 from alpaca.trading.client import TradingClient
 from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from coordinator.errors import BrokerRejected, BrokerUnavailable
 from coordinator.settings import LOOPBACK, Settings
@@ -47,6 +48,8 @@ _TITLE = re.compile(r"<title>\s*([^<]{1,80}?)\s*</title>", re.IGNORECASE)
 TIMEOUT_S = 10.0
 PAGES_S = 60.0
 """Of market data one page is a megabyte, and a slow line takes its time."""
+UNSENT = Retry(total=1, connect=1, read=False, redirect=0, status=0, other=0)
+"""A connection that cannot be opened is tried once more: nothing was sent over it."""
 RESTED_S = 20.0
 """Local seconds without a request after which a connection is not used again: a gateway on the way
 may have forgotten it, and would lose the order that is sent over it."""
@@ -59,8 +62,8 @@ def _ignore(_api: Api, _status: int, _headers: Mapping[str, str]) -> None:
 class AlpacaRest:
     """Alpaca's trading and data REST, over HTTP.
 
-    `timeout_s` are the local seconds to connect, those of silence, and all those in which an answer
-    of the trading API must be complete; for one of the data APIs these are PAGES_S.
+    `timeout_s` are the local seconds of each try to connect, those of silence, and all those in
+    which an answer of the trading API must be complete; for one of the data APIs these are PAGES_S.
     """
 
     def __init__(
@@ -104,7 +107,7 @@ class _TimedAdapter(HTTPAdapter):
         self._answer_s = answer_s
         self._monotonic = monotonic
         self._used_s = monotonic()
-        super().__init__()
+        super().__init__(max_retries=UNSENT)
 
     def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
         if options.get("timeout") is None:

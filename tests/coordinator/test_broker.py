@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -353,6 +354,28 @@ def test_an_answer_that_drips_is_given_up_as_one_that_never_comes_is(at_once: by
         dripping.set()
         server.join()
     assert took_s < 20, "its bytes would have taken 45 s"
+
+
+@pytest.mark.parametrize(("failures", "is_sent"), [(1, True), (2, False)])
+def test_an_order_is_sent_though_the_name_of_the_host_could_not_be_looked_up_at_first(
+    failures: int, is_sent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up, tries = socket.getaddrinfo, iter(range(failures))
+
+    def failing(*args: Any, **options: Any) -> Any:
+        if next(tries, None) is not None:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return look_up(*args, **options)
+
+    with broker() as (asked, _):
+        monkeypatch.setattr(socket, "getaddrinfo", failing)
+        if is_sent:
+            assert asked.submit(order(1)).client_order_id == "A.2026-03-17.1"
+        else:
+            with pytest.raises(BrokerUnavailable, match="ConnectionError"):
+                asked.submit(order(1))
+        monkeypatch.undo()
+        assert (asked.order("A.2026-03-17.1") is not None) is is_sent
 
 
 class Forgetful(BaseHTTPRequestHandler):
