@@ -235,11 +235,13 @@ def _execution(fill: r.FillBooked) -> str:
 
 
 def _tell_activity(booked: r.ActivityBooked) -> None:
-    """Log what moved a book besides fills; rounding at DEBUG only.
+    """Log what moved a book besides fills; rounding, and fees booked with their fills, at DEBUG.
 
     Units transferred in or out are a warning: a strategy's ticker may have been renamed or merged.
     """
-    level = logging.DEBUG if booked.kind is r.ActivityKind.ROUNDING else logging.INFO
+    was_accrued = booked.kind is r.ActivityKind.FEE and not (booked.amount or booked.qty)
+    is_noise = was_accrued or booked.kind is r.ActivityKind.ROUNDING
+    level = logging.DEBUG if is_noise else logging.INFO
     alarm = "⚠ " if booked.qty and booked.kind is r.ActivityKind.TRANSFER else ""
     moved = [dollars(booked.amount)] if booked.amount or not booked.qty else []
     moved += [f"{booked.qty:+f} {booked.symbol}"] if booked.qty else []

@@ -376,11 +376,14 @@ def test_what_moves_an_account_besides_orders_is_told(
     assert caplog.messages == [line]
 
 
-def test_cents_of_rounding_are_for_those_who_look_closely(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("noise", [activity(K.ROUNDING, "0.01"), activity(K.FEE, "0")])
+def test_cents_of_rounding_and_fees_booked_before_are_for_those_who_look_closely(
+    noise: r.ActivityBooked, caplog: pytest.LogCaptureFixture
+) -> None:
     narrator = Narrator(Bench().books, ())
     for level, lines in ((logging.INFO, 0), (logging.DEBUG, 1)):
         with caplog.at_level(level, "coordinator"):
-            narrator.tell([activity(K.ROUNDING, "0.01")])
+            narrator.tell([noise])
         assert len(caplog.messages) == lines
 
 
