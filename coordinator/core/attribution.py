@@ -18,6 +18,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.allotment import shares
 from coordinator.core.books import Books
+from coordinator.core.postings import ACCRUED
 from coordinator.core.records import ActivityKind
 from coordinator.core.values import CENT, COIN, UNASSIGNED, ZERO, is_crypto
 
@@ -84,7 +85,7 @@ def _settled(books: Books, activity: m.Activity, now: datetime) -> list[r.Activi
     parts = shares(settled, books.posted.accrued(key), COIN) or {UNASSIGNED: ZERO}
     activity = replace(activity, symbol=key)
     found = [
-        replace(_posting(activity, ActivityKind.FEE, name, ZERO, "accrued", now), settles=part)
+        replace(_posting(activity, ActivityKind.FEE, name, ZERO, ACCRUED, now), settles=part)
         for name, part in parts.items()
     ]
     beyond = posted - (settled if ours is None else ours)
@@ -103,7 +104,7 @@ def correction(
     """Postings for fees in which the fills' bookings differ from what the broker took.
 
     `amount` is coins of `symbol`, or dollars where that is empty: negative if the broker took more.
-    It has not posted these fees yet, so what is accrued changes by the same amount.
+    It has not posted so much of these fees, so what is accrued changes by the same amount.
     """
     charged = _charged(books, activity_id, symbol, amount, now)
     return [replace(c, settles=c.qty if symbol else c.amount) for c in charged]
@@ -123,7 +124,7 @@ def _charged(
             qty=part if symbol else ZERO,
             price=price,
             amount=ZERO if symbol else part,
-            allocated_by="accrued",
+            allocated_by=ACCRUED,
             day=now.date(),
         )
         for name, part in shares(amount, books.posted.accrued(symbol), COIN).items()

@@ -17,6 +17,8 @@ from coordinator.core.orders import Order
 from coordinator.core.trades import Trades
 from coordinator.core.values import CENT, COIN, ZERO, Side
 
+ACCRUED = "accrued"
+"""How a fee was allocated that fills were booked with."""
 TAKEN_BACK = "rounding taken back"
 """How rounding that proved wrong was allocated when it was taken back."""
 FEE_DAYS = timedelta(days=6)
@@ -57,6 +59,9 @@ class Postings:
     """What each posting of that day has settled, by its id."""
     _unproved: dict[str, Decimal] = field(default_factory=dict)
     """The fees booked with fills that nothing posted or corrected has settled, by ticker or ''."""
+    _unposted: int = 0
+    """How many sales of coins have a fee in dollars that Alpaca, which posts each execution's, has
+    not posted yet."""
     _moved: dict[str, int] = field(default_factory=dict)
     """The version at which each ticker last moved; cash under ''."""
 
@@ -115,6 +120,7 @@ class Postings:
             self._accrue(symbol, fill.strategy, fee, day)
             if self.began_on(day):
                 self._first_each.setdefault(symbol, []).append(fee)
+            self._unposted += not symbol and fee > 0
             self._unproved[symbol] = self.unproved(symbol) + fee
         self._touch(fill.symbol)
         return posting
@@ -147,6 +153,11 @@ class Postings:
         """By how much the fees booked with fills may be wrong: coins, or dollars for ''."""
         return max(self._unproved.get(symbol, ZERO), ZERO)
 
+    def overcharged(self) -> Decimal:
+        """Dollars by which sales of coins were booked with more than the fees posted for them; zero
+        while any of these is still to be posted."""
+        return ZERO if self._unposted else self.unproved("")
+
     def add_activity(self, activity: r.ActivityBooked) -> bool:
         """Note a strategy's share of an activity; False if it was posted before."""
         share = activity.activity_id, activity.strategy
@@ -165,6 +176,8 @@ class Postings:
                 settled[activity.activity_id] = before + activity.settles
             left = self.unproved(activity.symbol) - abs(activity.settles)
             self._unproved[activity.symbol] = max(left, ZERO)
+        if self._posts_a_sales_fee(activity):
+            self._unposted = max(self._unposted - 1, 0)
         self.activities.add(activity.activity_id)
         self._touch(activity.symbol)
         return True
@@ -191,6 +204,12 @@ class Postings:
             if symbol in ("", ticker):
                 found[strategy] = found.get(strategy, ZERO) + dollars
         return found
+
+    def _posts_a_sales_fee(self, activity: r.ActivityBooked) -> bool:
+        """Whether this is the first share of a fee in dollars that was booked with a sale."""
+        is_fee = activity.kind is r.ActivityKind.FEE and activity.allocated_by == ACCRUED
+        is_first = activity.activity_id not in self.activities
+        return is_fee and is_first and not (activity.symbol or activity.amount)
 
     def _accrue(self, symbol: str, strategy: str, fee: Decimal, day: date) -> None:
         """Add to a fee of a day that is booked and that the broker will post later."""

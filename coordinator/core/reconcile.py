@@ -63,11 +63,14 @@ def explain(
     """The postings that explain a difference by the broker's rounding or fees, if these can.
 
     It is `among` all that one look showed. Cash may be off by a cent an execution, or by earlier
-    rounding that proved wrong and is taken back; both are UNASSIGNED's. A crypto position may be
-    off by as many coins as were booked as fees with fills and are not posted yet; the strategies
-    that caused those fees pay, unless it was recorded as unexplained before.
+    rounding that proved wrong and is taken back; both are UNASSIGNED's. It may have more by what
+    sales of coins were booked with above the fees that were posted; those who sold get it back. A
+    crypto position may be off by as many coins as were booked as fees with fills and are not posted
+    yet; the strategies that caused those fees pay, unless it was recorded as unexplained before.
     """
     name = f"{found.discrepancy_id}.{now.isoformat()}"
+    if dollars := _overcharged(books, found):
+        return correction(books, name, "", dollars, now)
     if found.is_of(DiscrepancyKind.CASH):
         return [
             r.ActivityBooked(
@@ -89,6 +92,15 @@ def explain(
     if _awaits_cash(books, found, among, now):
         return []
     return correction(books, name, found.symbol, found.off, now)
+
+
+def _overcharged(books: Books, found: DiscrepancyFound) -> Decimal:
+    """The dollars, if any, that cash has more because sales of coins were booked with more than the
+    fees that were posted for them. Alpaca lowers its rate by itself, with the volume of a month."""
+    dollars = books.posted.overcharged()
+    rounded = max(_hidden(books.posted, found.brokers), precision(found.brokers))
+    is_more = found.is_of(DiscrepancyKind.CASH) and found.off > 0
+    return dollars if is_more and abs(found.off - dollars) <= rounded else ZERO
 
 
 def _may_be_fees(books: Books, found: DiscrepancyFound) -> bool:
@@ -273,7 +285,8 @@ class Reconciler:
         before, looks = self._suspects.get(name, (off, 0))
         looks = looks + 1 if before == off else 1
         self._suspects[name] = off, looks
-        if looks < LOOKS or found.is_among(self._books.frozen):
+        is_known = found.is_among(self._books.frozen) and not _overcharged(self._books, found)
+        if looks < LOOKS or is_known:
             return
         explanation = explain(self._books, found, among, found.at)
         if explanation and looks < self._patience(found):

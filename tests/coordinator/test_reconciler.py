@@ -18,7 +18,7 @@ from coordinator.core.codec import decode, encode
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reconcile import LOOKS, ROUNDING_LOOKS, accept, compare, explain
 from coordinator.core.statement import statement
-from coordinator.core.values import UNASSIGNED, Side, exactly
+from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly
 from tests.coordinator.bench import DAY, Bench, D, order_id, spec, stranger
 from tests.coordinator.test_opening import TOMORROW
 
@@ -416,6 +416,68 @@ def test_cash_that_a_lower_fee_would_explain_is_found_with_the_question_whether_
     (difference,) = bench.of(r.DiscrepancyFound)
     assert isinstance(difference, r.DiscrepancyFound)
     assert ("crypto_fee_rate" in difference.note) is asks
+
+
+def two_sales_of_coins() -> Bench:
+    """A and B have each sold coins, which was booked with 200 and 100 dollars of fees."""
+    bench = coins()
+    for number, (name, fee) in enumerate((("A", 200), ("B", 100))):
+        sale = r.FillBooked(
+            bench.now, f"sold-{number}", f"xs-{number}", name, "BTC/USD", Side.SELL, D("0.5"),
+            D(fee * 800), D(fee), D(0), D("0.5"),
+        )  # fmt: skip
+        bench.books.apply_all([sale])
+    return bench
+
+
+def listed(*fees: str) -> tuple[m.Activity, ...]:
+    """Fees of sales of coins as Alpaca posts them, one for each execution."""
+    note = "Coin Pair Transaction Fee (USD)"
+    return tuple(
+        m.Activity(f"f{n}", "CFEE", DAY, "", D(0), None, -D(fee), note)
+        for n, fee in enumerate(fees)
+    )
+
+
+# fees that Alpaca posts of sales that were booked with 200 and 100 dollars -> what is found
+@pytest.mark.parametrize(
+    ("posted", "off", "differs"),
+    [
+        (["176.00", "88.00"], "36.00", []),
+        (["200.00", "88.00"], "12.00", []),
+        (["176.00", "88.00"], "36.03", []),
+        (["176.00", "88.00"], "36.10", ["cash"]),
+        (["176.00", "88.00"], "35.90", ["cash"]),
+        (["176.00", "88.00"], "-36.00", ["cash"]),
+        (["176.00"], "36.00", ["cash"]),
+        ([], "36.00", ["cash"]),
+    ],
+)
+def test_what_sales_of_coins_were_booked_with_above_their_posted_fees_is_given_back(
+    posted: list[str], off: str, differs: list[str]
+) -> None:
+    bench = two_sales_of_coins()
+    before = sum(bench.books.ledger[name].cash for name in "AB")
+    held = {"BTC/USD": str(bench.books.ledger.held("BTC/USD"))}
+    cash = f"{bench.books.ledger.net_cash() + D(off):.2f}"
+    bench.look(cash, held, activities=listed(*posted))
+    looks(bench, ROUNDING_LOOKS, cash, **held)
+    assert found(bench) == differs
+    given = sum(bench.books.ledger[name].cash for name in "AB") - before
+    assert given == (ZERO if differs else 300 - sum(map(D, posted)))
+    check_identities_of(bench)
+
+
+def test_a_lower_fee_that_is_posted_hours_after_its_sale_ends_the_freeze() -> None:
+    bench = two_sales_of_coins()
+    held = {"BTC/USD": str(bench.books.ledger.held("BTC/USD"))}
+    cash = f"{bench.books.ledger.net_cash() + 36:.2f}"
+    looks(bench, LOOKS, cash, **held)
+    assert found(bench) == ["cash"]
+    bench.look(cash, held, activities=listed("176.00", "88.00"))
+    looks(bench, ROUNDING_LOOKS, cash, **held)
+    assert resolved(bench) == [("cash", "explained")]
+    assert (bench.books.frozen, bench.books.ledger.net_cash()) == ({}, D(cash))
 
 
 def test_rounding_is_not_booked_while_a_deposit_of_some_cents_may_still_be_listed() -> None:
