@@ -65,11 +65,13 @@ _KNOWN = """
     WHERE s.account = $1 AND s.mode = $2 AND coalesce(s.closed_at >= $3, true)
       AND o.broker_order_id IS NOT NULL
 """
-# Foreign orders may have the client id of an order of ours that never reached the broker.
+# Foreign orders may have the client id of an order of ours that never reached the broker. What was
+# crossed never did, either.
 _UNOWNED = """
     SELECT DISTINCT ON (f.execution_id) f.*
     FROM fills AS f JOIN sessions AS s USING (session_id)
     WHERE s.account = $1 AND s.mode = $2 AND f.filled_at >= $3
+      AND NOT starts_with(f.execution_id, 'cross.')
       AND (session_id, client_order_id) NOT IN (
           SELECT (session_id, client_order_id) FROM orders WHERE broker_order_id IS NOT NULL)
     ORDER BY f.execution_id

@@ -347,3 +347,17 @@ def test_only_the_newest_week_is_asked_for(store: Store) -> None:
     (agreement,) = reconcile(store, sources, broker)
     assert asked == [("PA1", "paper", first.day + timedelta(days=8))]
     assert agreement.sessions == ("s2",)
+
+
+def test_what_two_strategies_crossed_never_reached_the_broker_and_is_no_difference(
+    store: Store,
+) -> None:
+    day = a_day()
+    for trade, strategy in ((day.sell, "Alpha"), (day.buy, "Beta")):
+        trade(strategy, "SPY", "3", "452", broker_order_id=None, submitted_at=None)
+        crossed = day.rows["fills"][-1]
+        crossed["execution_id"] = f"cross.{crossed['client_order_id']}"
+    lists = listed(day)
+    del lists["fills"][-2:]
+    (agreement,) = reconcile(store, [loaded(store, day)], answers(lists))
+    assert agreement.found == 0, ask(store, SHOWN).rows
