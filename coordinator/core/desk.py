@@ -11,19 +11,19 @@ from decimal import Decimal
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
-from coordinator.core import risk
 from coordinator.core.arbiter import next_waiting, outdated
 from coordinator.core.blotter import Blotter
 from coordinator.core.books import Books
+from coordinator.core.clearance import Clearance
 from coordinator.core.crossing import Wish
-from coordinator.core.flat import in_the_account
 from coordinator.core.intents import Intents
 from coordinator.core.orders import Order, OrderStatus, Phase, may_move
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import ZERO, Denial, Reason, Side
+from coordinator.core.values import Denial, Reason, Side
 
 NO_LIMIT = Decimal("Infinity")
+"""Units of a sale that may be of the whole position."""
 
 
 class OrderDesk:
@@ -45,6 +45,7 @@ class OrderDesk:
         self._plan, self._apart = plan, apart
         session_date = plan.date if plan else date.min
         self.intents = Intents(blotter, assets, session_date, crossing=crossing, apart=apart)
+        self._clearance = Clearance(blotter.books, self.intents, assets, plan)
 
     @classmethod
     def at_rest(cls, books: Books, assets: Mapping[str, Asset]) -> OrderDesk:
@@ -82,13 +83,10 @@ class OrderDesk:
             return
         if symbol not in self.assets:
             return
-        qty = self._exit_qty(strategy, symbol, min(self._available(symbol), at_most))
+        available = min(self._clearance.available(symbol), at_most)
+        qty = self._clearance.sellable(strategy, symbol, available)
         if qty:
             self.intents.wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
-
-    def _exit_qty(self, strategy: str, symbol: str, available: Decimal) -> Decimal:
-        position = self.books.ledger[strategy].positions.get(symbol)
-        return risk.exit_qty(self.assets[symbol], position, available)
 
     def _end_buys(self, own: Collection[Order], reason: Reason, now: datetime) -> bool:
         """End a strategy's open buys on a ticker; returns whether it can sell there now."""
@@ -129,16 +127,18 @@ class OrderDesk:
                 self._deny(order, now, Denial.SESSION_OVER)
 
     def drop_barred(self, now: datetime) -> None:
-        """Drop waiting orders that may not be sent any more (`_barred`)."""
+        """Drop waiting orders that may not be sent any more (see `Clearance`)."""
         for order in self.books.orders.open():
-            if order.status is OrderStatus.WAITING and (barred := self._barred(order, now)):
+            if order.status is not OrderStatus.WAITING:
+                continue  # dropping another one may have sent it
+            if barred := self._clearance.denial(order, now):
                 self._drop(order, now, barred)
 
     def resume(self, unsent: Iterable[str], now: datetime) -> None:
         """Send again, under the same ids, what a restart found `unsent`; then what may be released.
 
-        Those that are to be cancelled or may not be sent any more (`_barred`) are not. A look-up
-        tells if the broker has them.
+        Those that are to be cancelled, or may not be sent any more, are not. A look-up tells if the
+        broker has them.
         """
         for order_id in unsent:
             order = self.books.orders.get(order_id)
@@ -195,18 +195,6 @@ class OrderDesk:
         later = [o for o in own[own.index(withdrawn) + 1 :] if not o.never_at_broker]
         return bool(later) and later[-1].side is Side.BUY
 
-    def _available(self, symbol: str) -> Decimal:
-        """Units that the account holds of a symbol, less the sells that are open or wished for.
-
-        Of strategies `apart` it is no less than what any of them holds beyond its own sells.
-        """
-        left = in_the_account(self.books, symbol)
-        for orders in self.books.all_orders:
-            for order in orders.open_on(symbol):
-                if order.side is Side.SELL:
-                    left -= order.open_qty
-        return left - self.intents.wished(symbol, Side.SELL)
-
     def _deny(self, order: Order, now: datetime, reason: Denial) -> None:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)
 
@@ -222,33 +210,12 @@ class OrderDesk:
         self.exit(*whose, sale.reason, now, at_most=at_most)
         self.intents.end_minute(now)
 
-    def _barred(self, order: Order, now: datetime) -> Denial | None:
-        """Why an order may not be sent any more; None if it may.
-
-        Of an entry: a halt, a freeze, a book that others have taken from meanwhile, or its market
-        has closed: the broker would keep a buy that comes after the close, and fill it at the next
-        open. Of an exit: a human has sold, or the broker taken back, what it was to sell.
-        """
-        if order.side is Side.SELL:
-            available = self._available(order.symbol) + order.open_qty
-            left = self._exit_qty(order.strategy, order.symbol, available)
-            return Denial.NOT_HELD if left < order.qty else None
-        if halted := self.books.halts.denial(order.strategy):
-            return halted
-        if self.books.freezing(order.symbol):
-            return Denial.FROZEN
-        last_end = self._plan.last_end(order.symbol) if self._plan else None
-        if last_end is not None and now >= last_end:
-            return Denial.STALE
-        held = sum((own.hold for own in self.books.orders.open_of(order.strategy)), ZERO)
-        return Denial.BUYING_POWER if held > self.books.ledger[order.strategy].cash else None
-
     def _is_off(self, order: Order, now: datetime) -> bool:
-        return order.cancel_reason is not None or self._barred(order, now) is not None
+        return order.cancel_reason is not None or bool(self._clearance.denial(order, now))
 
     def _release_next(self, symbol: str, now: datetime) -> None:
         while waiting := next_waiting(self.books.orders.open_on(symbol)):
-            if barred := self._barred(waiting, now):
+            if barred := self._clearance.denial(waiting, now):
                 self._drop(waiting, now, barred)
                 continue
             self.blotter.record(r.OrderReleased(now, waiting.client_order_id))
