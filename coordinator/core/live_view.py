@@ -17,6 +17,9 @@ from coordinator.core.risk import Limits
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, exactly
 
+DORMANT = "dormant"
+"""What a strategy of a session is that its configuration has no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class StrategyView:
@@ -96,7 +99,7 @@ def live_view(
         opens_at=plan.begin,
         closes_at=plan.end,
         strategies=tuple(
-            one if one.name in limits or one.halted else replace(one, halted="dormant")
+            one if one.name in limits or one.halted else replace(one, halted=DORMANT)
             for one in strategy_views(books)
         ),
         streams=streams,
@@ -108,13 +111,18 @@ def live_view(
     )
 
 
-@exactly
-def strategy_views(books: Books) -> list[StrategyView]:
+def session_strategies(books: Books) -> list[str]:
     """The strategies of the books' session, in its order; one that is run elsewhere by now is not
     among them."""
     assert books.session is not None, "a session is open"
     kept = set(books.strategies())
-    return [_strategy(books, o.strategy) for o in books.session.openings if o.strategy in kept]
+    return [opening.strategy for opening in books.session.openings if opening.strategy in kept]
+
+
+@exactly
+def strategy_views(books: Books) -> list[StrategyView]:
+    """The books of the session's strategies, in its order."""
+    return [_strategy(books, name) for name in session_strategies(books)]
 
 
 def _strategy(books: Books, name: str) -> StrategyView:

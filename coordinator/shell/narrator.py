@@ -14,7 +14,7 @@ from coordinator.core.amounts import dollars, units
 from coordinator.core.books import NEW_INITIAL_CASH, Books
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
-from coordinator.core.live_view import strategy_views
+from coordinator.core.live_view import DORMANT, session_strategies, strategy_views
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly, is_crypto
 from coordinator.shell.log_files import About
@@ -149,12 +149,18 @@ class Narrator:
 
     @exactly
     def summary(self) -> str:
-        """The guide's shutdown summary, with Day PnL beside PnL."""
+        """The guide's shutdown summary, with Day PnL beside PnL.
+
+        Strategies of the session that the configuration has no more come last.
+        """
         lines = [RULE, "MULTI-TRADER COORDINATOR SUMMARY", RULE]
+        titles = {spec.name: spec.name for spec in self._specs}
+        dormant = [name for name in session_strategies(self._books) if name not in titles]
+        titles |= {name: f"{name} ({DORMANT})" for name in dormant}
         total = Decimal(0)
-        for spec in self._specs:
-            total += self._books.ledger.pnl(spec.name)
-            lines += ["", *lines_of(self._books, spec.name, spec.name)]
+        for name, title in titles.items():
+            total += self._books.ledger.pnl(name)
+            lines += ["", *lines_of(self._books, name, title)]
         lines += ["", RULE, f"TOTAL PnL ACROSS ALL STRATEGIES: {dollars(total)}", RULE]
         return "\n".join(lines)
 

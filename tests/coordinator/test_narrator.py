@@ -295,6 +295,18 @@ def test_the_summary_is_the_guides_with_day_pnl_beside_pnl() -> None:
     ]
 
 
+def test_the_summary_counts_a_strategy_that_left_the_configuration_during_the_session() -> None:
+    bench = Bench(spec("Left", {("SPY", 0): 1}, max_position_size="0.5"), spec("Stays", {}))
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("Left"))
+    bench.minute(1, {"SPY": "110"})
+    left = [spec for spec in bench.specs if spec.name != "Left"]
+    lines = Narrator(bench.books, left).summary().splitlines()
+    assert [line for line in lines if line.startswith("[")] == ["[Stays]", "[Left (dormant)]"]
+    assert "  Day PnL: $500.00" in lines[lines.index("[Left (dormant)]") :]
+    assert "TOTAL PnL ACROSS ALL STRATEGIES: $500.00" in lines
+
+
 def test_the_summary_says_what_was_transferred_and_why_a_strategy_opened_nothing_more() -> None:
     bench = Bench(spec("A", {}))
     bench.books.apply_all(
