@@ -55,7 +55,7 @@ def _headline(store: Store, session_id: str) -> str:
     row = store.connection.execute(_TOTAL, [session_id]).fetchone()
     assert row is not None, "an aggregate has one row"
     gain, differing = row
-    wrong = f"{differing} discrepancies, " if differing else ""
+    wrong = f"{_discrepancies(differing)}, " if differing else ""
     return f"{session_id}: {wrong}{_dollars(gain)} dollars."
 
 
@@ -65,7 +65,8 @@ def _session(store: Store, result: LoadResult) -> str:
     discrepancies = store.connection.execute(_DISCREPANCIES, name).fetchall()
     if discrepancies:
         head = ["Kind", "Symbol", "Strategy", "Ours", "Broker's", "Note"]
-        parts += [f"### {len(discrepancies)} discrepancies", _table(head, discrepancies, plain)]
+        title = f"### {_discrepancies(len(discrepancies))}"
+        parts += [title, _table(head, discrepancies, plain)]
     pnl = store.connection.execute(_PNL, name).fetchall()
     head = ["Strategy", "Start equity", "End equity", "Net P&L", "Fees", "Fills"]
     parts += ["### P&L", _table(head, pnl, _dollars)]
@@ -87,6 +88,10 @@ def _table(
     rule = ["---:" if right else "---" for right in numeric] or ["---"] * len(head)
     lines = [head, rule, *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _discrepancies(number: int) -> str:
+    return f"{number} {'discrepancy' if number == 1 else 'discrepancies'}"
 
 
 def _dollars(value: Decimal) -> str:

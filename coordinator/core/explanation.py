@@ -151,8 +151,8 @@ class Case:
         close = self.books.ledger.marks[self.ticker]
         cash, equity = self._spendable()
         if not risk.entry_qty(self.asset, self.spec.limits, equity, cash, close):
-            enough = f"{dollars(cash)} cannot buy the least that the broker takes at {shown(close)}"
-            return "no_cash", f"The signal is +1, and its {enough}."
+            least = f"the least that the broker takes at {shown(close)}"
+            return "no_cash", f"The signal is +1, and its {_at_hand(cash)} cannot buy {least}."
         denial = self.books.denied.get((self.spec.name, self.ticker), "")
         if denial:
             return "denied", f"The signal is +1, and the entry was denied: {self._in_words(denial)}"
@@ -202,8 +202,8 @@ class Case:
         """Each limit with what is used of it."""
         limits, name = self.spec.limits, self.spec.name
         cash, equity = self._spendable()
-        free = min(cash, free_in_account(self.books))
-        yield "cash", f"{dollars(free)} of {dollars(equity)} equity can be spent"
+        free = _at_hand(min(cash, free_in_account(self.books)))
+        yield "cash", f"{free} of {dollars(equity)} equity can be spent"
         yield "max_position_size", f"{shown(limits.max_position_size * 100)} % of equity"
         if limits.max_daily_trades is not None:
             used = self.books.days[name].entries
@@ -235,9 +235,14 @@ def _frozen(case: Case) -> str:
     return f"{'; '.join(sorted(notes)) or 'it is over now'}. See `multi-trader reconcile`."
 
 
+def _at_hand(cash: Decimal) -> str:
+    """What there is to spend, in dollars: of a debt nothing."""
+    return dollars(max(cash, ZERO))
+
+
 def _without_cash(case: Case) -> str:
     books = case.books
-    free = dollars(free_in_account(books))
+    free = _at_hand(free_in_account(books))
     owing = [
         (name, one.cash) for name, one in sorted(books.ledger.accounts.items()) if one.cash < 0
     ]

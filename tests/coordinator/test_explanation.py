@@ -316,6 +316,25 @@ def test_cash_that_a_human_has_spent_is_not_told_as_cash_to_spend() -> None:
     )
 
 
+def test_an_account_in_debt_has_nothing_to_spend() -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}), cash="10500")
+    bench.handle(stranger("by-hand", "QQQ", Side.BUY, "150", "100", bench.now))
+    bench.minute(0, {"SPY": "100"})
+    one = told(bench)
+    assert one.limits["cash"] == "$0.00 of $10,000.00 equity can be spent"
+    assert one.because.endswith(
+        "denied: buying_power: the account has $0.00 of cash that no open order holds;"
+        " UNASSIGNED is short of $14,500.00."
+    )
+
+
+def test_a_book_in_debt_has_nothing_to_buy_with() -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}), cash="20000")
+    bench.books.ledger["A"].cash = D("-3")
+    bench.minute(0, {"SPY": "100"})
+    assert "its $0.00 cannot buy the least" in told(bench).because
+
+
 def test_a_late_bar_is_told_as_such() -> None:
     bench = Bench(spec("A", {("SPY", 0): 1}))
     bench.minute(0, {"SPY": "100"}, late_s=91)

@@ -129,11 +129,11 @@ def test_discrepancies_stand_before_the_profit(tmp_path: Path) -> None:
         loaded = load_session(store, source)
     day_text = read_day(tmp_path / "books.duckdb", [loaded], [])
     text = day_text.text
-    assert day_text.headline.startswith("s1: 1 discrepancies, ")
-    assert "### 1 discrepancies" in text
+    assert day_text.headline.startswith("s1: 1 discrepancy, ")
+    assert "### 1 discrepancy\n" in text
     assert "| 10.00000001 | 11 |" in text
     assert "one \\| share more than we know of |" in text
-    assert text.index("discrepancies") < text.index("### P&L")
+    assert text.index("1 discrepancy") < text.index("### P&L")
 
 
 def test_a_day_of_which_no_row_was_accepted_has_its_table_of_profit_all_the_same(
