@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from coordinator.commands.accounts import Operator, Reach
@@ -14,9 +15,10 @@ from coordinator.core.attribution import KINDS
 from coordinator.core.records import ActivityKind
 from coordinator.errors import BrokerError, CredentialsError, OperatorError, SafetyRefusal
 from coordinator.settings import home_folder
+from coordinator.shell.broker import Broker
 from coordinator.shell.fields import EARLIEST
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal_reading import read_kinds
+from coordinator.shell.journal_reading import read_outside_sessions
 
 AskBroker = Callable[[str, str, datetime], "Rows | str"]
 NO_BROKER = ("simulated", "backtest", "shadow")
@@ -35,20 +37,26 @@ def ask_broker(environment: Mapping[str, str] = os.environ, *, speed: float = 1.
 
 
 def broker_side(operator: Operator, account: str, mode: str, since: datetime) -> Rows | str:
-    """The account's `fills` and `fees` since a time, as rows; or a sentence why they are unknown.
-
-    Fills and fees from before the account's books began are left out.
-    """
+    """The account's `fills` and `fees` since a time as rows, or a sentence why they are unknown."""
     if mode in NO_BROKER:
         return f"a {mode} session has no broker's account"
     try:
         broker = Reach.of(operator, account, mode).broker
-        fills, activities = broker.fills(since), broker.activities(since.date())
+        return listed(broker, operator.home / account / JOURNAL, since)
     except CredentialsError:
         return "there are no keys in the environment"
     except (OperatorError, SafetyRefusal, BrokerError) as error:
         return str(error)
-    before, adopted_at = _known_before(operator, account)
+
+
+def listed(broker: Broker, journal: Path, since: datetime) -> Rows:
+    """The account's `fills` and `fees` since a time, as rows; those no session has are left out.
+
+    Raises:
+        BrokerError: the lists could not be read.
+    """
+    fills, activities = broker.fills(since), broker.activities(since.date())
+    before, began_at = _outside_sessions(journal)
     return {
         "fills": [
             {
@@ -60,7 +68,7 @@ def broker_side(operator: Operator, account: str, mode: str, since: datetime) ->
                 "filled_at": fill.execution.at,
             }
             for fill in fills
-            if fill.execution.execution_id not in before and fill.execution.at >= adopted_at
+            if fill.execution.execution_id not in before and fill.execution.at >= began_at
         ],
         "fees": [
             {"activity_id": a.activity_id, "day": a.day, "amount": a.net_amount}
@@ -70,10 +78,21 @@ def broker_side(operator: Operator, account: str, mode: str, since: datetime) ->
     }
 
 
-def _known_before(operator: Operator, account: str) -> tuple[set[str], datetime]:
-    """The ids of the account's history when its books began, and that time."""
-    entries = read_kinds(operator.home / account / JOURNAL, r.AccountAdopted)
-    for record in (entry.record for entry in entries):
-        if isinstance(record, r.AccountAdopted):
-            return set(record.known), record.at
-    return set(), EARLIEST
+def _outside_sessions(journal: Path) -> tuple[set[str], datetime]:
+    """The ids of what no session has to show, and when the account's books began.
+
+    That is the account's history from before, and what was booked before its first session.
+    """
+    known, began_at = set[str](), EARLIEST
+    for entry in read_outside_sessions(journal):
+        match entry.record:
+            case r.AccountAdopted() as adopted:
+                known.update(adopted.known)
+                began_at = adopted.at
+            case r.FillBooked() as fill:
+                known.add(fill.execution_id)
+            case r.ActivityBooked() as activity:
+                known.add(activity.activity_id)
+            case _:
+                pass
+    return known, began_at

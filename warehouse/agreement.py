@@ -293,27 +293,22 @@ def _differing_unowned(
 
 
 def _differing_fees(ours: Mapping[str, Row], fees: Sequence[Row], newest: str) -> list[_Difference]:
-    """Fees that are not booked, or with another amount; amounts accrued with fills may differ."""
+    """Fees that are not booked, or with another amount; amounts accrued with fills may differ.
+
+    One of nothing need not be booked.
+    """
     found = []
     listed = {fee["activity_id"]: fee["amount"] for fee in fees}
     for name, amount in listed.items():
         mine = ours.get(name)
+        if mine is None and not amount:
+            continue
         if mine is None or (not mine["accrued"] and mine["amount"] != amount):
             booked = None if mine is None else mine["amount"]
             session = newest if mine is None else mine["session_id"]
             later = "; a coordinator books it at its next look" if mine is None else ""
             note = f"fee {name}: the broker took {amount}, the warehouse has {booked}{later}"
-            found.append(
-                _Difference(
-                    session_id=session,
-                    kind="fee",
-                    symbol=None,
-                    strategy=None,
-                    ours=booked,
-                    brokers=amount,
-                    note=note,
-                )
-            )
+            found.append(_Difference(session, "fee", None, None, booked, amount, note))
     return found
 
 

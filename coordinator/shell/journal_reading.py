@@ -34,6 +34,10 @@ _ALL_OF = (
     "SELECT seq, coordinator, session_id, kind, body FROM records"
     " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq"
 )
+_OUTSIDE = (
+    "SELECT seq, coordinator, session_id, kind, body FROM records WHERE session_id = ''"
+    " ORDER BY seq"
+)
 _BARS_OF = (
     "SELECT seq, kind, body FROM records WHERE session_id = ? AND seq > ?"
     " AND kind IN ('BarsSeen', 'HistorySeen') ORDER BY seq"
@@ -182,6 +186,12 @@ def read_kinds(path: Path, *kinds: type[r.Record]) -> list[Entry]:
     with Reader(path) as connection:
         rows = connection.execute(_ALL_OF, _named(kinds)).fetchall()
         return [entry for row in rows for entry in entries_of(*row)]
+
+
+def read_outside_sessions(path: Path) -> list[Entry]:
+    """All entries from before an account's first session, oldest first."""
+    with Reader(path) as connection:
+        return [entry for row in connection.execute(_OUTSIDE) for entry in entries_of(*row)]
 
 
 def bars_seen(path: Path, session_id: str, *, after: int) -> tuple[int, list[Bar]]:

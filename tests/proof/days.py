@@ -2,8 +2,8 @@
 
 Each seed is one of the worlds of `reloads.py` that goes on for further days. In the nights the
 account moves, a human trades and carries out plans, and the configuration is edited; nobody runs.
-The judge finds nothing wrong, and a warehouse that takes in each day in its evening has the same
-rows as one that takes in all of them at the end.
+The judge finds nothing wrong, a warehouse that takes in each day in its evening has the same rows
+as one that takes in all of them at the end, and it agrees with the broker's own lists.
 """
 
 from __future__ import annotations
@@ -11,19 +11,28 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
+from coordinator.broker_side import Rows, listed
+from coordinator.core.values import UNASSIGNED
+from coordinator.readers import session_sources
+from coordinator.shell.broker import Broker
+from coordinator.shell.rest import Api
 from tests.proof.process import read_config
 from tests.proof.reloads import WildWorld, among_faults
-from warehouse import Store
+from warehouse import Store, reconcile
 
 DAYS = 3
 EARLY = timedelta(minutes=2)
 """Coordinators are started so long before a further day begins."""
 NIGHTLY = 3
 """So often something happens in a night."""
+_DIFFERENCES = (
+    "SELECT strategy, symbol, note FROM discrepancies WHERE kind IN ('journal', 'fill', 'fee')"
+)
 OF_LOADS = ("loads", "quarantine", "schema_versions")
 """Tables that tell when and how something was loaded."""
 
@@ -81,6 +90,42 @@ class LongWorld(WildWorld):
         for name in at_once:
             if at_once[name] != by_days[name]:
                 self.judge.blame(f"{name} is not the same when it is loaded day by day")
+        self._judge_agreement(store)
+
+    def _judge_agreement(self, store: Store) -> None:
+        """The end of day finds no difference but what amended executions leave.
+
+        An amendment that nobody heard of is a difference until a human accepts it.
+        """
+        amended = [one.order for one in self.brokerage.executions if not one.stands]
+        excused = tuple(f"order {order.order_id}:" for order in amended)
+        by_hand = {order.symbol.replace("/", "") for order in amended if order.by_hand}
+        reconcile(store, session_sources(self.home), self._lists)
+        for row in store.rows(_DIFFERENCES, []):
+            is_hands = row["strategy"] == UNASSIGNED and row["symbol"] in by_hand
+            if not is_hands and not row["note"].startswith(excused):
+                self.judge.blame(f"the end of day finds a difference: {row['note']}")
+
+    def _lists(self, _account: str, _mode: str, since: datetime) -> Rows:
+        """What the broker's lists say."""
+        assert self.journal_path is not None, "something was loaded"
+        return listed(Broker(_AtOnce(self), feed="iex"), self.journal_path, since)
+
+
+class _AtOnce:
+    """The REST port of somebody whom no fault reaches."""
+
+    def __init__(self, world: LongWorld) -> None:
+        self._face = world.face
+
+    def get(self, _api: Api, path: str, query: Mapping[str, Any]) -> Any:
+        return self._face.get(path, query)
+
+    def post(self, _api: Api, path: str, body: Mapping[str, Any]) -> Any:
+        raise AssertionError(f"the end of day sends {body} to {path}")
+
+    def delete(self, _api: Api, path: str) -> None:
+        raise AssertionError(f"the end of day deletes {path}")
 
 
 def _rows(store: Store) -> dict[str, list[str]]:

@@ -121,6 +121,14 @@ def test_what_the_broker_tells_otherwise_is_a_row_until_it_agrees_again(
     assert ask(store, SHOWN).rows == ()
 
 
+def test_a_listed_fee_of_nothing_need_not_be_booked(store: Store) -> None:
+    day = a_day()
+    lists = listed(day)
+    lists["fees"].append({**lists["fees"][0], "activity_id": "fee-2", "amount": d("0")})
+    (agreement,) = reconcile(store, [loaded(store, day)], answers(lists))
+    assert (agreement.three_way, agreement.found) == (True, 0)
+
+
 def test_without_a_broker_it_is_two_way_and_says_why(store: Store) -> None:
     day = a_day()
     (agreement,) = reconcile(store, [loaded(store, day)], answers("there are no keys"))
