@@ -56,7 +56,7 @@ _THROUGH_SLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def monotonic() -> float:
-    """Local seconds. Bars that were sent while the machine slept must be known to be late."""
+    """Local seconds. After a sleep of the machine bars are known to be late, connections old."""
     return time.clock_gettime(_THROUGH_SLEEP)
 
 
@@ -88,7 +88,7 @@ class Ports:
             monotonic=monotonic,
             sleep=time.sleep,
             workers=Threads(),
-            rest=partial(AlpacaRest, on_answer=budgets.on_answer),
+            rest=partial(AlpacaRest, on_answer=budgets.on_answer, monotonic=monotonic),
             order_stream=order_stream,
             market_stream=market_stream,
             open_journal=Journal,

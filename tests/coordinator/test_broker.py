@@ -24,11 +24,12 @@ from coordinator.core.messages import SubmitOrder
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Side
 from coordinator.errors import BrokerRejected, BrokerUnavailable
-from coordinator.settings import Settings
+from coordinator.settings import Settings, simulator_settings
 from coordinator.shell.alpaca_rest import RESTED_S, TIMEOUT_S, AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
-from coordinator.shell.pace import NotYet, impatient
+from coordinator.shell.pace import Budgets, NotYet, impatient
+from coordinator.shell.ports import Ports
 from coordinator.shell.rest import Api
 from coordinator.shell.streams import quiet_sdk
 from simulator.server import Simulator, SimulatorOptions
@@ -415,6 +416,25 @@ def test_an_order_is_not_lost_on_a_connection_that_rested_and_was_forgotten_on_t
         with pytest.raises(BrokerUnavailable, match="it may have done what was asked"):
             asked.submit(order(1))  # it was sent over the same one
         server.shutdown()
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux's own clock")
+def test_an_order_is_not_lost_on_a_connection_over_which_the_machine_slept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real, slept_s = time.clock_gettime, {time.CLOCK_BOOTTIME: 0.0}
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: real(clock) + slept_s.get(clock, 0.0))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forgetful) as server:
+        threading.Thread(target=server.serve_forever).start()
+        known = simulator_settings(f"http://127.0.0.1:{server.server_port}", tmp_path)
+        ports = Ports.real(Budgets(known, speed=1, folder=tmp_path))
+        asked = Broker(ports.rest(known), feed="iex")
+        try:
+            for _ in range(2):
+                assert asked.submit(order(1)).broker_order_id == "b1"
+                slept_s[time.CLOCK_BOOTTIME] += 3600.0
+        finally:
+            server.shutdown()
 
 
 @contextmanager
