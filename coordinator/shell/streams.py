@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from alpaca.data.live import CryptoDataStream, StockDataStream
 from alpaca.trading.stream import TradingStream
+from websockets.exceptions import WebSocketException
 
 from coordinator.core.values import is_crypto
 from coordinator.settings import LEAST_PAIRS, LIMITED_FEED, Settings
@@ -72,7 +73,8 @@ class _Observed(Consumer):
 
     async def close(self) -> None:
         self.watch.lost()
-        await super().close()  # type: ignore[misc]
+        with suppress(WebSocketException):  # it broke off just now, and so it is closed
+            await super().close()  # type: ignore[misc]
 
     async def _dispatch(self, message: dict[str, Any]) -> None:
         kind = message.get("T") or message.get("stream")

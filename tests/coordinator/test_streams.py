@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -195,6 +196,20 @@ def test_a_stream_whose_task_ends_by_itself_is_started_again_and_said_lost_meanw
         assert ends == []
         assert simulator.snapshot().connections["/v2/iex"] == 1
         await stream.stop()
+
+    run(story)
+
+
+@pytest.mark.parametrize("of_orders", [False, True])
+def test_a_stream_ends_as_ever_if_its_connection_breaks_just_then(of_orders: bool) -> None:
+    async def story(known: Settings, _: Simulator) -> None:
+        watch = StreamWatch("orders", ignore)
+        stream = order_stream(known, ignore, watch) if of_orders else bars(known)
+        stream.start(ignore)
+        await stream.watch.until_live(PATIENCE_S)
+        stream._sdk._ws.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        await stream.stop()  # the loop has not noticed yet
+        assert stream.watch.state is StreamState.STOPPED
 
     run(story)
 
