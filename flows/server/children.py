@@ -19,7 +19,7 @@ from flows.server.places import ROOT, private
 
 _BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_S = 60.0
-_COMMAND_S = 120.0
+_COMMAND_S = 300.0
 _LAST_WORDS = 15
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from uuid import UUID
@@ -19,7 +20,9 @@ from flows.server.deploying import deploy
 from flows.server.places import POOL, Places, client_environment, free_port, server_environment
 from flows.server.ports import PortTaken, listener
 
-READY_S = 150.0
+READY_S = 600.0
+STILL_S = 30.0
+"""How often it is said that the server is still waited for."""
 FLUSH_S = 60.0
 END_OF_DAY_S = 60.0
 END_OF_DAY = "end-of-day/stocks"
@@ -65,8 +68,7 @@ class Stack:
         say("Starting the Prefect server")
         if not self._server.adopt():
             self._server.start()
-        if not runs.wait_until(self._is_up, READY_S, poll_s=0.5):
-            raise StartFailed(f"The server did not answer:\n{self._server.last_words()}")
+        self._wait_for_server(say)
         say("Deploying prefect.yaml")
         deploy(self.places, self.client_environment, simulate=simulate, unattended=unattended)
         if unattended:
@@ -74,6 +76,16 @@ class Stack:
         say("Starting the worker")
         if not self._worker.adopt():
             self._worker.start()
+
+    def _wait_for_server(self, say: Callable[[str], None]) -> None:
+        """Waits until the server answers: on a busy machine that takes minutes."""
+        began_s = time.monotonic()
+        while not runs.wait_until(self._is_up, STILL_S, poll_s=0.5):
+            waited_s = time.monotonic() - began_s
+            if waited_s > READY_S:
+                words = self._server.last_words()
+                raise StartFailed(f"The server has not answered for {waited_s:.0f} s:\n{words}")
+            say(f"The Prefect server runs, and has not answered for {waited_s:.0f} s: waiting on")
 
     def _is_up(self) -> bool:
         if other := self._other_listener():

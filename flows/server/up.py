@@ -27,7 +27,8 @@ from flows.server.ports import listener
 from flows.server.profile import overriding, restore_profile, select_profile
 from flows.server.supervisor import holder
 
-_READY_S = 300.0
+_SILENT_S = 660.0
+"""How long one step of the start may take: longer than the supervisor gives any."""
 _TRIES = 3
 """How many ports are tried if other processes take them before our server does."""
 _LEFT_ALONE = "Its supervisor was killed: ending the live sessions, then the worker and the server"
@@ -125,14 +126,18 @@ def _port(places: Places) -> int:
 
 def _wait_until_ready(places: Places) -> None:
     """Waits, and prints the supervisor's steps meanwhile."""
-    end_s, log = time.monotonic() + _READY_S, places.log("supervisor")
+    heard_s, log = time.monotonic(), places.log("supervisor")
     printed, ready = 0, False
     while not ready:
         ready = places.ready.exists()
         text = log.read_text(errors="replace")
-        if not ready and (holder(places.lock) is None or time.monotonic() > end_s):
+        lines = text.splitlines()
+        if len(lines) > printed:
+            heard_s = time.monotonic()
+        silent = time.monotonic() > heard_s + _SILENT_S
+        if not ready and (holder(places.lock) is None or silent):
             raise StartFailed(f"The server did not get ready:\n{text}")
-        for line in text.splitlines()[printed:]:
+        for line in lines[printed:]:
             printed += 1
             if STEP in line:
                 print(line.partition(STEP)[2], flush=True)

@@ -21,7 +21,9 @@ from uuid import uuid4
 
 import pytest
 from cryptography.fernet import Fernet
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+import flows.server.stack as stacks
 import flows.server.up as starting
 from coordinator.settings import has_keys
 from flows.server.children import Child, StartFailed, run_to_end
@@ -36,7 +38,7 @@ from flows.server.places import (
     without,
 )
 from flows.server.ports import listener
-from flows.server.runs import is_left_out
+from flows.server.runs import is_healthy, is_left_out
 from flows.server.stack import Stack
 from flows.server.supervisor import holder, sole
 from tests.environment import bare_environment
@@ -222,12 +224,33 @@ def test_a_port_that_is_taken_while_the_server_starts_costs_a_second_try_and_no_
 
 
 @pytest.mark.slow
+def test_a_server_that_is_slow_to_start_is_waited_for_and_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stacks, "STILL_S", 0.1)
+    shell, said = Shell(tmp_path), list[str]()
+    stack = Stack(Places.under(shell.state), free_port(), shell.environment)
+    client = stack.client_environment
+    ours = {PREFECT_API_URL: client["PREFECT_API_URL"]}
+    ours |= {PREFECT_API_AUTH_STRING: client["PREFECT_API_AUTH_STRING"]}
+    with temporary_settings(ours):
+        try:
+            stack._server.start()
+            stack._wait_for_server(said.append)
+            assert is_healthy()
+        finally:
+            stack._server.stop()
+    assert said
+    assert all("waiting on" in line for line in said)
+
+
+@pytest.mark.slow
 def test_a_server_that_takes_too_long_to_start_is_shown_with_its_log_and_can_be_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shell = Shell(tmp_path)
     with monkeypatch.context() as hasty:
-        hasty.setattr(starting, "_READY_S", 0.0)
+        hasty.setattr(starting, "_SILENT_S", -1.0)
         hasty.setattr(starting, "_STOP_S", 1.0)
         with pytest.raises(StartFailed, match="did not get ready"):
             starting.up(shell.state, shell.environment)
