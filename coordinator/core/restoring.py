@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coordinator.core import records as r
@@ -27,7 +28,9 @@ def begin_session(books: Books, opened: r.SessionOpened) -> None:
     same = before is not None and before.session_id == opened.session_id
     begun = {opening.strategy for opening in before.openings} if before and same else set()
     books.account, books.session, books.ended = opened.account, opened, None
-    if not same:
+    if before is not None and same:
+        books.session = replace(opened, at=before.at)  # a look in doubt goes back there
+    else:
         books.denied.clear()
         _forget_leaps(books)
         books.ledger.marks.clear()  # the record has the marks of all positions

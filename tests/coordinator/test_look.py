@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from coordinator.core import messages as m
 from coordinator.core.orders import Order, OrderStatus
+from coordinator.core.reconcile import LOOKS
 from coordinator.core.values import UNASSIGNED, Side
 from coordinator.errors import BrokerRejected
 from coordinator.shell.broker import Broker
@@ -18,6 +20,7 @@ from coordinator.shell.rest import Api
 from coordinator.shell.watchdog import Depth
 from tests.coordinator.bench import Bench, D, spec, stranger
 from tests.coordinator.messages import ACTIVITY, ORDER
+from tests.coordinator.test_reload import reload
 
 HAND = "broker-5cb1-by-hand"
 
@@ -30,14 +33,22 @@ class Lists:
             "/clock": {"timestamp": now},
             "/orders": [],
             f"/orders/{ORDER['id']}": order,
+            "/account": {"account_number": "PA1", "cash": "99500"},
+            "/positions": [
+                {"symbol": "SPY", "qty": "5", "avg_entry_price": "100", "cost_basis": "500"}
+            ],
+            "/account/activities": [],
             "/account/activities/FILL": fills,
         }
 
-    def get(self, _api: Api, path: str, _query: Mapping[str, Any]) -> Any:
+    def get(self, _api: Api, path: str, query: Mapping[str, Any]) -> Any:
         """What is known; an order that is not is refused."""
         found = self._answers[path]
         if found is None:
             raise BrokerRejected(404, None, "order not found")
+        if path.endswith("/FILL"):
+            after = datetime.fromisoformat(query["after"])
+            return [f for f in found if datetime.fromisoformat(f["transaction_time"]) > after]
         return found
 
     def post(self, api: Api, path: str, _body: Mapping[str, Any]) -> Any:
@@ -103,3 +114,28 @@ def test_an_order_that_is_listed_as_replaced_is_open_until_what_replaced_it_is_k
     assert bench.position(UNASSIGNED, "SPY") == D(0), "it may be A's, and a look will tell"
     bench.handle(replace(by_hand, replaces=ORDER["id"]))
     assert bench.position("A", "SPY") == D(50)
+
+
+def test_a_look_in_doubt_goes_back_to_the_sessions_beginning_whatever_was_edited_since() -> None:
+    a, b = spec("A", {("SPY", 0): 1}), spec("B", {("SPY", 0): 1})
+    bench = Bench(a)
+    traded_at = bench.now + timedelta(hours=2)
+    bench.now += timedelta(hours=3)
+    assert reload(bench, a, b).done
+    for _ in range(LOOKS):
+        bench.look(cash="99500", positions={"SPY": "5"})
+    assert {found.symbol for found in bench.books.frozen.values()} == {"", "SPY"}
+    listed = ACTIVITY | {
+        "transaction_time": traded_at.isoformat(),
+        "symbol": "SPY",
+        "qty": "5",
+        "price": "100",
+        "cum_qty": "5",
+        "leaves_qty": "0",
+        "order_id": ORDER["id"],
+        "order_status": "filled",
+    }
+    shown = ORDER | {"client_order_id": "by-hand", "symbol": "SPY", "qty": "5", "filled_qty": "5"}
+    broker = Broker(Lists(bench.now.isoformat(), [listed], shown), feed="iex")
+    bench.handle(Looks(broker, bench.books, bench.now).take(0, Depth.ACTIVITIES))
+    assert bench.position(UNASSIGNED, "SPY") == D(5)
