@@ -91,12 +91,12 @@ def load_after(
         complain(f"Repeat with: {repeat}")
 
 
-def tell_what_is_not_loaded(*, deadline_s: float = AFTER_SESSION_DEADLINE_S) -> None:
+def tell_what_is_not_loaded() -> None:
     """Name the sessions that nobody trades now and that the warehouse lacks, on stderr."""
     running = running_sessions(home_folder())
     sources = [s for s in loadable(home_folder()).sources if s.session_id not in running]
     try:
-        missing = _missing(sources, deadline_s)
+        missing = _missing(sources)
     except (WarehouseError, OSError) as error:
         complain(f"Warning: whether the warehouse has every session is not known. {error}")
         return
@@ -106,10 +106,10 @@ def tell_what_is_not_loaded(*, deadline_s: float = AFTER_SESSION_DEADLINE_S) -> 
         complain("Load with: multi-trader end-of-day")
 
 
-def _missing(sources: Sequence[JournalSource], deadline_s: float) -> list[JournalSource]:
+def _missing(sources: Sequence[JournalSource]) -> list[JournalSource]:
     """Those that are not in the warehouse as their journals have them now."""
     try:
-        with Store.open_read_only(warehouse_path(), deadline_s=deadline_s) as store:
+        with Store.open_read_only(warehouse_path(), deadline_s=AFTER_SESSION_DEADLINE_S) as store:
             return [source for source in sources if not is_loaded(store, source)]
     except WarehouseMissing:
         return list(sources)

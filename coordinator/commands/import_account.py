@@ -49,7 +49,7 @@ RECENT = timedelta(days=7)
 
 @contextmanager
 def importing(
-    operator: Operator, config: CoordinatorConfig | None, number: str | None = None
+    operator: Operator, config: CoordinatorConfig | None, number: str | None
 ) -> Iterator[Importing]:
     """The account that the keys belong to, read once and open within the context.
 

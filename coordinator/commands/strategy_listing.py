@@ -67,7 +67,7 @@ class Listing:
     faults: tuple[str, ...]
 
 
-def list_strategies(folder: Path | None = None, name: str | None = None) -> Listing:
+def list_strategies(folder: Path | None, name: str | None) -> Listing:
     """Every strategy type, including those of the folder, or only the one of this name.
 
     Raises:

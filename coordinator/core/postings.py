@@ -197,8 +197,8 @@ class Postings:
         """Whether a ticker, or cash under '', moved after the books had this version."""
         return self._moved.get(symbol, 0) > version
 
-    def sales(self, day: date, symbol: str = "") -> dict[str, Decimal]:
-        """Dollars that each strategy sold on a UTC date, of one ticker or of all."""
+    def sales(self, day: date, symbol: str) -> dict[str, Decimal]:
+        """Dollars that each strategy sold on a UTC date, of one ticker, or of all for ''."""
         found: dict[str, Decimal] = {}
         for (strategy, ticker), dollars in self._sold.get(day, {}).items():
             if symbol in ("", ticker):

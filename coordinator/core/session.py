@@ -122,7 +122,7 @@ def plan_session(
     *,
     stocks: bool,
     crypto: bool,
-    crypto_lead_s: float = 0.0,
+    crypto_lead_s: float,
 ) -> SessionPlan | None:
     """What to trade from broker time `now` on; None when nothing is left to trade today.
 

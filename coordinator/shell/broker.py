@@ -44,6 +44,8 @@ PAGE_ORDERS = 500
 PAGE_FILLS = 100
 MOST_PAGES = 500
 """Of one list; more are taken for pages without end."""
+MOST_TRIES = 4
+"""Of one GET; the last is sent some seven seconds after the first."""
 WITHOUT_EFFECT = ("canceled", "pending")
 """Statuses of an activity that has moved nothing."""
 
@@ -66,15 +68,15 @@ def no_retry(_tries: int) -> bool:
 
 
 def persistent(
-    sleep: Callable[[float], None], *, most: int = 4, is_late: Callable[[], bool] = lambda: False
+    sleep: Callable[[float], None], *, is_late: Callable[[], bool] = lambda: False
 ) -> Retry:
-    """A GET is sent up to `most` times, 1, 2, 4... local seconds apart; nothing else repeats it.
+    """Only a GET is repeated: up to MOST_TRIES in all, 1, 2, 4... local seconds apart.
 
     None is repeated once `is_late` says so.
     """
 
     def retry(tries: int) -> bool:
-        if tries >= most or is_late():
+        if tries >= MOST_TRIES or is_late():
             return False
         sleep(2.0 ** (tries - 1))
         return True

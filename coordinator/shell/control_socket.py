@@ -54,9 +54,7 @@ RETRY_S = 1.0
 """Local seconds until the next try when no client could be accepted."""
 
 
-def controlled(
-    settings: Settings, environment: Mapping[str, str] = os.environ, speed: float = 1.0
-) -> Observer:
+def controlled(settings: Settings, environment: Mapping[str, str], speed: float) -> Observer:
     """An observer that keeps a control socket open under the state folder while a session trades.
 
     `environment` may name the user's runtime folder; `speed`, the broker clock's, goes into the

@@ -104,7 +104,7 @@ class Leases:
                     f"{held} Or give the strategy another name: each name is one book."
                 ) from None
 
-    def claim_strategies(self, account: str, names: Iterable[str], *, host: str = "") -> Leases:
+    def claim_strategies(self, account: str, names: Iterable[str], *, host: str) -> Leases:
         """Take the leases of strategies that join later, as `Leases` that can be given back alone.
 
         Raises:
@@ -153,14 +153,14 @@ class Leases:
         handle.flush()
 
 
-def is_running(account: str, folder: Path | None = None) -> bool:
+def is_running(account: str, folder: Path | None) -> bool:
     """Whether some process trades the account now, at whatever broker or simulator."""
     leases = leases_folder(folder)
     found = [*leases.glob(f"account-{account}-*.lock"), *leases.glob(f"account-*-{account}-*.lock")]
     return any(map(is_held, found))
 
 
-def runs_as(account: str, name: str, folder: Path | None = None) -> bool:
+def runs_as(account: str, name: str, folder: Path | None) -> bool:
     """Whether some process trades the account as the coordinator `name` now, at whatever broker."""
     leases = leases_folder(folder)
     ends = f"{account}..{file_name(name)}.lock"

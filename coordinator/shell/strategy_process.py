@@ -22,7 +22,7 @@ from typing import Any
 from coordinator.core.lane import Rule
 from coordinator.errors import OperatorError
 from coordinator.shell.process_meter import ProcessMeter
-from coordinator.shell.worker_process import LINE_BYTES, Load, line, load_nothing, run_nursery
+from coordinator.shell.worker_process import LINE_BYTES, Load, line, run_nursery
 
 QUICK_MS = 2
 """Nearly every answer comes sooner; only a longer wait measures the process meanwhile."""
@@ -72,7 +72,7 @@ class Nursery:
         OperatorError: no process can be started.
     """
 
-    def __init__(self, rules: Sequence[Rule], load: Load = load_nothing) -> None:
+    def __init__(self, rules: Sequence[Rule], load: Load) -> None:
         self._rules, self._load = rules, load
         self._lock = threading.Lock()
         self._is_late = False
