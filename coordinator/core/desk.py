@@ -93,29 +93,42 @@ class OrderDesk:
         if any(order.side is Side.SELL for order in own):
             return False
         for order in own:
-            self.withdraw(order, reason, now)
+            if order.cancel_reason is None:
+                self.withdraw(order, reason, now)
         return not any(order.is_open for order in own)
 
     def withdraw(self, order: Order, reason: Reason, now: datetime) -> None:
-        """End an open order. What it filled is then sold, unless `reason` is REMOVED."""
+        """End an open order, or ask for that again: a request can be lost. What it filled is then
+        sold, unless `reason` is REMOVED.
+        """
         if order.status is OrderStatus.WAITING:
             self._deny(order, now, Denial.WITHDRAWN)
             return
         if order.cancel_reason is None:
             self.blotter.record(r.CancelRequested(now, order.client_order_id, reason))
-        if order.phase is not Phase.DONE:  # repeated on each bar, since a request can be lost
+        self._cancel(order)
+
+    def _cancel(self, order: Order) -> None:
+        if order.phase is not Phase.DONE:
             self.blotter.command(m.CancelOrder(order.client_order_id, order.broker_order_id))
 
-    def withdraw_buys(self, strategy: str, now: datetime) -> None:
-        """End a strategy's open buys, and sell what they filled."""
-        for order in list(self.books.orders.open_of(strategy)):
+    def withdraw_buys(self, strategy: str, now: datetime, symbol: str = "") -> None:
+        """End a strategy's open buys, on all tickers or on one, and sell what they filled."""
+        for order in list(self.books.orders.open_of(strategy, symbol)):
             if order.side is Side.BUY:
                 self.withdraw(order, Reason.FLATTEN, now)
 
-    def expire_waiting(self, symbols: Iterable[str], now: datetime) -> None:
-        """Drop the entries that still wait when their ticker's next bar comes."""
+    def on_next_bars(self, symbols: Iterable[str], now: datetime) -> None:
+        """Go over the open orders on tickers whose next bar has come.
+
+        Cancellations are asked for again: a request can be lost, and a strategy need not want out
+        twice. The entries that still wait are dropped.
+        """
         orders = self.books.orders
         for symbol in orders.open_among(symbols):
+            for order in orders.open_on(symbol):
+                if order.cancel_reason is not None:
+                    self._cancel(order)
             for order in outdated(orders.open_on(symbol)):
                 self._deny(order, now, Denial.STALE)
 

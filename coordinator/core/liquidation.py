@@ -68,6 +68,7 @@ class Liquidation:
             for symbol in symbols if strategy in self.books.days else ():
                 position = self.books.ledger[strategy].positions.get(symbol)
                 if position is not None and (strategy, symbol) not in self.traded:
+                    self.desk.withdraw_buys(strategy, now, symbol)
                     self._sell(strategy, symbol, position, now)
                     self.desk.intents.end_minute(now)
 

@@ -152,8 +152,9 @@ def test_a_late_word_of_a_purchase_that_was_withdrawn_sells_none_that_was_bought
     assert bench.sent()[sent:] == [("A", "SPY", Side.SELL, D(qty)) for qty in sold]
 
 
-def test_a_cancellation_is_asked_for_again_on_each_bar_until_the_buy_has_ended() -> None:
-    said = {("SPY", 0): 1, ("SPY", 1): -1, ("SPY", 2): -1, ("SPY", 3): -1}
+@pytest.mark.parametrize("again", [-1, 0, 1])
+def test_a_cancellation_is_asked_for_again_on_each_bar_until_the_buy_has_ended(again: int) -> None:
+    said = {("SPY", 0): 1, ("SPY", 1): -1, ("SPY", 2): again, ("SPY", 3): -1}
     bench = Bench(spec("A", said))
     bench.minute(0, {"SPY": "100"})
     for minute in (1, 2):
