@@ -117,9 +117,13 @@ class Engine:
 
     @exactly
     def resume(self, unsent: Iterable[str], now: datetime) -> m.Outcome:
-        """Go on after a restart with the orders of this minute that were never sent."""
+        """Go on after a restart with the orders of this minute that were never sent.
+
+        What the configuration has no more loses its orders, as by a reload.
+        """
         self._blotter.begin()
         self._heed_halts(now)
+        self._liquidation.end_untraded(now)
         self._desk.resume(unsent, now)
         self._router.refresh()
         return self._blotter.out

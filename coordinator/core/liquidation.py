@@ -59,6 +59,18 @@ class Liquidation:
             if order.cancel_reason is None and not goes_on:
                 self.desk.withdraw(order, Reason.REMOVED, now)
 
+    def end_untraded(self, now: datetime) -> None:
+        """End the open orders of what left the configuration while nobody ran, but what is to be
+        sold goes on. A session without strategies only sells, and ends none of them."""
+        books = self.books
+        for order in books.orders.open() if self.traded else ():
+            strategy, symbol = order.strategy, order.symbol
+            if strategy in books.days and (strategy, symbol) not in self.traded:
+                given_up = symbol in books.given_up.get(strategy, ())
+                sold = given_up or books.halts.sells(strategy)
+                removal = Removal.FLATTEN if sold else Removal.DORMANT
+                self.end_orders(strategy, symbol, removal, now)
+
     def _sell_given_up(self, now: datetime) -> None:
         """Sell what an edited configuration has given up, and end the orders that it left open."""
         for order in self.books.orders.open():

@@ -29,7 +29,7 @@ class Lists:
     """The answers that Alpaca gives to a look: what it lists, and an order that is asked for."""
 
     def __init__(self, now: str, fills: list[dict[str, Any]], order: dict[str, Any] | None) -> None:
-        self._answers = {
+        self._answers: dict[str, Any] = {
             "/clock": {"timestamp": now},
             "/orders": [],
             f"/orders/{ORDER['id']}": order,

@@ -18,6 +18,7 @@ from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.lane import StrategySpec
 from coordinator.core.live_view import live_view
 from coordinator.core.mending import mended
+from coordinator.core.opening import SessionName, open_session
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reload import Reload, Removal, refusals, sentences
 from coordinator.core.session import Hours, SessionPlan
@@ -25,7 +26,19 @@ from coordinator.core.setup import Setup
 from coordinator.core.statement import statement
 from coordinator.core.values import UNASSIGNED, Bar, Denial, Reason, Side
 from coordinator.shell.agreement import settle_orders
-from tests.coordinator.bench import CLOSE, DAY, OPEN, Bench, D, asset, bar, order_id, report, spec
+from tests.coordinator.bench import (
+    CLOSE,
+    DAY,
+    OPEN,
+    STOCKS,
+    Bench,
+    D,
+    asset,
+    bar,
+    order_id,
+    report,
+    spec,
+)
 
 BUY, SELL = Side.BUY, Side.SELL
 HALF = {"max_position_size": "0.5"}
@@ -506,6 +519,39 @@ def test_an_order_of_a_removed_strategy_is_still_to_be_cancelled_after_a_restart
     outcome = restarted.engine.resume(unsent, restarted.now)
     broker_id = stands.broker_order_id if is_known else ""
     assert outcome.commands == [m.CancelOrder(order_id("A"), broker_id)]
+
+
+@pytest.mark.parametrize("days", [0, 1], ids=["the same day", "the next day"])
+@pytest.mark.parametrize(
+    ("edited", "cancelled"),
+    [((B,), True), ((spec("A", {("QQQ", 5): 1}, **HALF),), True), ((A, B), False), ((), False)],
+    ids=["removed", "other tickers", "still traded", "a session that only sells"],
+)
+def test_a_start_cancels_the_orders_of_what_was_taken_out_of_the_file_while_nobody_ran(
+    edited: tuple[StrategySpec, ...], cancelled: bool, days: int
+) -> None:
+    bench = Bench(A)
+    bench.minute(0, {"SPY": "100"})
+    bench.update(bench.order("A"), OrderStatus.NEW)
+    books, plan = again(bench.records), days_later(days)
+    started = Bench(
+        *edited, books=books, plan=plan, config_hash="newer", assets={"SPY": asset("SPY")}
+    )
+    outcome = started.engine.resume([], started.now)
+    broker_id = bench.order("A").broker_order_id
+    assert outcome.commands == [m.CancelOrder(order_id("A"), broker_id)] * cancelled
+
+
+def test_a_start_leaves_the_orders_of_who_runs_elsewhere_by_now_to_them() -> None:
+    bench = Bench(A)
+    bench.minute(0, {"SPY": "100"})
+    bench.update(bench.order("A"), OrderStatus.NEW)
+    books, other = again(bench.records), again(bench.records)
+    name = SessionName("other's", "other", "PA1", "simulated", "iex", "hash")
+    for record in open_session(other, [A], STOCKS, name, bench.now):
+        books.apply_foreign(record)
+    started = Bench(B, books=books, config_hash="newer", assets={"SPY": asset("SPY")})
+    assert started.engine.resume([], started.now).commands == []
 
 
 @pytest.mark.parametrize(
