@@ -168,7 +168,7 @@ class Ledger:
     def adjust(self, activity: ActivityBooked) -> None:
         """Post an activity: its cash, and its units at its price.
 
-        A split changes the quantity and not the cost; its price becomes the mark.
+        A split changes the quantity and not the cost; `follow_split` has its price.
         """
         account = self.accounts[activity.strategy]
         account.cash += activity.amount
@@ -179,8 +179,6 @@ class Ledger:
         match activity.kind:
             case ActivityKind.SPLIT:
                 account.split(activity.symbol, activity.qty)
-                if activity.price:
-                    self.marks[activity.symbol] = activity.price
                 return
             case ActivityKind.DIVIDEND | ActivityKind.INTEREST | ActivityKind.ROUNDING:
                 account.realized += worth
@@ -194,12 +192,15 @@ class Ledger:
             account.move(activity.symbol, activity.qty, of_units)
 
     def follow_split(self, posted: ActivityBooked, last_bar: datetime | None) -> None:
-        """Adjust a mark from before a split's day, if the split was booked without a price.
+        """Set a mark from before a split's day to the split's price.
 
-        Another coordinator booked it so, which trades another market and knew no mark. `last_bar`
-        is the start of the ticker's newest bar.
+        Another coordinator, which trades another market, may have booked it without one, or with
+        what an old price has become. `last_bar` is the start of the ticker's newest bar.
         """
-        if posted.price or (last_bar is not None and last_bar.date() >= posted.day):
+        if last_bar is not None and last_bar.date() >= posted.day:
+            return
+        if posted.price:
+            self.marks[posted.symbol] = posted.price
             return
         held = self.accounts[posted.strategy].positions.get(posted.symbol, Position())
         self.marks.split(posted.symbol, posted.activity_id, held.qty - posted.qty, held.qty)

@@ -398,6 +398,19 @@ def test_a_mark_of_the_splits_own_day_is_a_price_after_it() -> None:
     assert books.ledger.marks["SPY"] == D(100)
 
 
+def test_the_old_price_of_who_follows_another_market_is_no_mark_where_a_newer_bar_made_it() -> None:
+    books, stranger = books_of({"A": "30"}), books_of({"A": "30"})
+    stranger.last_bar.clear()  # its mark is of its opening
+    price = D(51)
+    bar = Bar("SPY", OF_NEXT, price, price, price, price, D(1))
+    books.apply_all([r.BarsSeen(OF_NEXT, r.Origin.LIVE, (bar,))])
+    for posting in post(stranger, activity("SPLIT", symbol="SPY", qty="30", day=NEXT)):
+        assert posting.price == 50
+        books.apply_foreign(posting)
+    assert books.ledger.marks["SPY"] == price
+    assert books.ledger["A"].positions["SPY"].qty == 60
+
+
 def accounts(books: Books) -> list[tuple[str, object]]:
     return list(books.ledger.accounts.items())
 
