@@ -44,12 +44,15 @@ class Baseline:
 
     @classmethod
     def dormant(cls, books: Books, name: str, before: r.Opening | None) -> Baseline:
-        """The baseline of a strategy that is not run, as the session `before` described it."""
+        """The baseline of a strategy that is not run, as the session `before` described it.
+
+        Without that its tickers are those that it holds or has a remembered order on.
+        """
         return cls(
             strategy=name,
             strategy_type=before.strategy_type if before else "dormant",
             params=before.params if before else {},
-            tickers=before.tickers if before else (),
+            tickers=before.tickers if before else _concerned(books, name),
             start_equity=books.ledger.equity(name),
             transferred=books.ledger[name].transferred,
             code=before.code if before else "",
@@ -84,6 +87,12 @@ class Baseline:
             start_equity=self.start_equity,
             code=self.code,
         )
+
+
+def _concerned(books: Books, name: str) -> tuple[str, ...]:
+    """The tickers on which a strategy has a position or a remembered order."""
+    ordered = {order.symbol for order in books.orders if order.strategy == name}
+    return tuple(sorted(ordered | set(books.ledger[name].positions)))
 
 
 def dormant_names(books: Books, specs: Sequence[StrategySpec]) -> list[str]:

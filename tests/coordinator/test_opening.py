@@ -19,7 +19,7 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.statement import statement
-from coordinator.core.values import UNASSIGNED, Side
+from coordinator.core.values import UNASSIGNED, ZERO, Side
 from coordinator.errors import SafetyRefusal
 from tests.coordinator.bench import CLOSE, DAY, MIDNIGHT, OPEN, PLAN, Bench, D, spec, stranger
 
@@ -261,6 +261,21 @@ def test_a_strategy_that_left_with_nothing_is_not_listed() -> None:
     away = Bench(spec("B", SAYS), plan=TOMORROW, books=bench.books)
     assert set(openings(away)) == {"B", UNASSIGNED}
     assert away.books.ledger["A"].cash == D(10_000)
+
+
+def test_a_strategy_that_left_with_nothing_and_holds_again_trades_what_it_holds() -> None:
+    bench = Bench(spec("A", {("BTC/USD", 0): 1}))
+    away = Bench(spec("B", SAYS), plan=TOMORROW, books=bench.books)
+    sold, cash = "A.2026-03-17.1", D(50_000)
+    away.books.apply(
+        r.FillBooked(
+            away.now, "bust", sold, "A", "BTC/USD", Side.SELL, D("-0.1"), cash, ZERO, ZERO, ZERO
+        )
+    )
+    third = SessionPlan(DAY + 2 * DAYS, None, None, MIDNIGHT + 2 * DAYS)
+    back = Bench(spec("B", SAYS), plan=third, books=away.books)
+    assert openings(back)["A"].strategy_type == "dormant"
+    assert openings(back)["A"].tickers == ("BTC/USD",)
 
 
 def test_what_another_coordinator_did_while_this_one_started_is_not_overwritten() -> None:

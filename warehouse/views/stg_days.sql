@@ -3,8 +3,8 @@
 CREATE OR REPLACE VIEW stg_days AS
 WITH tickers AS (
     SELECT session_id, strategy,
-           len(tickers) > 0 AND len(list_filter(tickers, lambda t: NOT contains(t, '/'))) = 0
-               AS is_crypto
+           CASE WHEN len(tickers) > 0
+                THEN len(list_filter(tickers, lambda t: NOT contains(t, '/'))) = 0 END AS is_crypto
     FROM strategies
 ), sessions_kind AS (
     SELECT session_id, bool_and(is_crypto) AS is_crypto
@@ -13,7 +13,7 @@ WITH tickers AS (
 SELECT s.account, s.mode, s.coordinator, s.status, s.opened_at, p.*,
        coalesce(j.joined_at, s.opened_at) AS began_at,
        CASE WHEN p.strategy = 'UNASSIGNED' THEN coalesce(k.is_crypto, false)
-            ELSE coalesce(t.is_crypto, false) END AS is_crypto
+            ELSE t.is_crypto END AS is_crypto
 FROM pnl_daily AS p
 JOIN sessions AS s USING (session_id)
 LEFT JOIN joined AS j USING (session_id, strategy)
@@ -21,5 +21,5 @@ LEFT JOIN tickers AS t USING (session_id, strategy)
 LEFT JOIN sessions_kind AS k USING (session_id);
 COMMENT ON VIEW stg_days IS 'pnl_daily with account, mode and whether the strategy trades crypto only.';
 COMMENT ON COLUMN stg_days.began_at IS 'When the strategy was in the session first.';
-COMMENT ON COLUMN stg_days.is_crypto IS 'Whether the strategy trades crypto and nothing else.';
+COMMENT ON COLUMN stg_days.is_crypto IS 'Whether the strategy trades crypto and nothing else; NULL where its tickers are not known.';
 COMMENT ON COLUMN stg_days.status IS 'Status of the session; incomplete: rows of it are in quarantine.';
