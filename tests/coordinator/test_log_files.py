@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import stat
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +74,20 @@ def test_a_line_goes_to_the_coordinators_file_and_to_its_strategys(tmp_path: Pat
         "logger": "coordinator",
     }
     assert "strategy" not in lines(tmp_path)[3], "a stream is no strategy"
+
+
+def test_the_history_of_an_order_is_found_as_the_guide_shows_it(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "watching.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"^grep .*$", guide, re.MULTILINE)
+    ours = "SPY_Adaptive.2026-03-17.1"
+    with log_files(tmp_path / "state", "stocks", ["SPY_Adaptive"]) as written:
+        written.begin("PA1")
+        for number, words in ((ours, "bought"), (f"{ours}0", "another"), (ours, "sold")):
+            log.info(words, extra=About(strategy="SPY_Adaptive", ticker="SPY", order_id=number))
+    found = subprocess.run(  # noqa: S602  the guide's own words
+        shown, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert [json.loads(line)["message"] for line in found.stdout.splitlines()] == ["bought", "sold"]
 
 
 def test_what_the_broker_reports_has_its_order_and_its_ticker(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ Command = Callable[[Sequence[str]], Said]
 
 LINES = lines()
 OURS = [line for line in LINES if line.words[0] == "multi-trader"]
-OTHERS = {"cd", "chmod", "export", "git", "pytest", "source"}
+OTHERS = {"cd", "grep", "chmod", "export", "git", "pytest", "source"}
 """Programs of the reader's machine, which a document may name."""
 TOLD_ELSEWHERE = {"docs/strategies.md"}
 """tests/cli/test_docs_strategies.py carries out all of it."""

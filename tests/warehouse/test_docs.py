@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.warehouse.builder import DAY, Day, d
+from tests.warehouse.builder import DAY, Day, Source, d
 from tests.warehouse.conftest import lively_day
 from warehouse import QueryFailed, Store, load_session
 from warehouse.queries import ask
@@ -125,6 +125,59 @@ def test_what_is_held_is_told_of_each_strategys_own_latest_session(told: Store) 
         for name in TABLES:
             if "session_id" in TABLES[name].names:
                 told.connection.execute(f"DELETE FROM {name} WHERE session_id LIKE 'o%'")
+
+
+def answers_of(*days: Source) -> dict[int, list[dict[str, Any]]]:
+    """What each question is answered of a warehouse that holds these days alone."""
+    with Store.open(":memory:") as store:
+        for day in days:
+            loaded = load_session(store, day)
+            assert loaded.status == "loaded", loaded.message
+        found = {int(number): ask(store, sql) for number, _, sql in QUESTIONS}
+    return {
+        number: [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+        for number, answer in found.items()
+    }
+
+
+def test_a_day_within_which_a_strategy_moved_counts_once() -> None:
+    first = Day("z1", tickers={"Alpha": ["SPY"], "Beta": ["QQQ"]})
+    first.activity("Alpha", "dividend", "10")
+    first.activity("Beta", "dividend", "5")
+    days = [first.source()]
+    second = first.next_day("z2")
+    second.activity("Alpha", "dividend", "20")
+    second.activity("Beta", "dividend", "9")
+    days.append(second.source())
+    moved = second.moved_to("a2")
+    moved.buy("Alpha", "SPY", "10", "100")
+    moved.sell("Alpha", "SPY", "9", "90")
+    told = answers_of(*days, moved.source())
+    alpha = {number: [r for r in told[number] if r["strategy"] == "Alpha"] for number in (1, 5)}
+    assert [(row["net_pnl"], row["fills"]) for row in alpha[1]] == [(-80, 2)]
+    assert [(row["best"], row["worst"]) for row in alpha[5]] == [(10, -80)]
+    assert [(row["days"], row["correlation"]) for row in told[15]] == [(2, -1)]
+    assert [(row["symbol"], row["market_value"]) for row in told[11]] == [("SPY", 90)]
+
+
+def test_a_strategy_that_never_moved_has_no_correlation() -> None:
+    first = Day("s1", tickers={"Alpha": ["SPY"], "Beta": ["QQQ"]})
+    first.activity("Alpha", "dividend", "10")
+    told = answers_of(first.source(), first.next_day("s2").source())
+    assert [(row["correlation"], row["days"]) for row in told[15]] == [(None, 2)]
+
+
+def test_the_latest_day_of_an_account_is_not_hidden_by_a_later_one_of_another() -> None:
+    real = Day("s1", account="PA1", mode="paper", tickers={"Alpha": ["SPY"]})
+    real.buy("Alpha", "SPY", "1", "100")
+    tried = Day("s2", DAY + timedelta(days=3), account="SIM1", tickers={"Alpha": ["SPY"]})
+    tried.buy("Alpha", "SPY", "2", "100")
+    coins = Day("s3", DAY + timedelta(days=1), account="PA1", mode="paper", coordinator="coins",
+                tickers={"Coin": ["BTC/USD"]})  # fmt: skip
+    told = answers_of(real.source(), tried.source(), coins.source())
+    of_day = {(row["account"], row["strategy"]) for row in told[1]} - {("PA1", "UNASSIGNED")}
+    assert of_day == {("PA1", "Alpha"), ("PA1", "Coin"), ("SIM1", "Alpha"), ("SIM1", "UNASSIGNED")}
+    assert [(row["account"], row["qty"]) for row in told[13]] == [("PA1", 1), ("SIM1", 2)]
 
 
 def test_a_product_that_overflows_is_told_with_the_way_out(told: Store) -> None:

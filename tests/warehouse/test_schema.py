@@ -87,6 +87,16 @@ def test_every_table_view_and_column_is_explained(rows: Rows) -> None:
     assert silent == []
 
 
+def test_every_view_tells_accounts_and_modes_apart(rows: Rows) -> None:
+    without = rows(
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal AND NOT temporary "
+        "AND view_name NOT IN ("
+        "SELECT table_name FROM duckdb_columns() WHERE column_name IN ('account', 'mode') "
+        "GROUP BY table_name HAVING count(*) = 2)"
+    )
+    assert without == []
+
+
 def test_a_view_over_many_sessions_explains_each_column_in_its_own_words(rows: Rows) -> None:
     borrowed = rows(
         "SELECT DISTINCT v.table_name, v.column_name FROM duckdb_columns() AS v "
@@ -100,6 +110,7 @@ def test_a_view_over_many_sessions_explains_each_column_in_its_own_words(rows: R
         ("v_performance", "mode"),
         ("v_performance", "strategy"),
         ("v_sweep", "account"),
+        ("v_sweep", "mode"),
     ]
 
 

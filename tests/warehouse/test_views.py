@@ -95,6 +95,36 @@ def test_the_days_of_a_strategy_stand_in_the_order_in_which_it_had_them(
     ) == [(10000, 10450, 0.05)]
 
 
+def test_a_day_within_which_a_strategy_moved_is_one_day(load: Load, rows: Rows) -> None:
+    figures = """SELECT days, round(annualised_return, 9), round(volatility, 9), round(sharpe, 9),
+                        round(sortino, 9), win_rate, turnover
+                 FROM v_performance WHERE strategy = 'Alpha'"""
+    found = []
+    for account, moves in (("PA1", False), ("PA2", True)):
+        day = Day(f"{account}.1", account=account)
+        day.activity("Alpha", "dividend", "-100")
+        load(day.source())
+        day = day.next_day(f"{account}.3")
+        day.activity("Alpha", "dividend", "300")
+        if moves:
+            load(day.source())
+            day = day.moved_to(f"{account}.2")
+        day.activity("Alpha", "dividend", "-150")
+        load(day.source())
+        found += rows(f"{figures} AND account = '{account}'")
+    assert found[0] == found[1]
+    assert found[0][0] == 2
+
+
+def test_a_day_whose_tickers_are_not_known_makes_no_stock_of_a_coin(load: Load, rows: Rows) -> None:
+    day = Day(tickers={"B": ["BTC/USD"]})
+    load(day.source())
+    unknown = day.next_day("s2")
+    unknown.tickers = {"B": []}
+    load(unknown.source())
+    assert rows("SELECT days, days_a_year FROM v_performance WHERE strategy = 'B'") == [(2, 365)]
+
+
 # side qty price fee | round trips: qty entry exit gross fees
 FIFO = {
     "in and out": (

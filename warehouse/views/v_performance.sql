@@ -1,22 +1,26 @@
 -- Returns are daily: net_pnl / (start_equity + transfers). A year has 252 days, 365 for crypto only.
+-- Sessions of one date, as of a strategy that moved within the day, make one day.
 CREATE OR REPLACE VIEW v_performance AS
-WITH days AS (
+WITH sessions_of AS (
     SELECT *, start_equity + transfers AS capital,
            coalesce(return_pct, 0) AS r,
-           row_number() OVER history AS nth,
-           row_number() OVER (PARTITION BY account, mode, strategy
-                              ORDER BY session_date DESC, began_at DESC, session_id DESC) AS from_last
+           row_number() OVER history AS nth
     FROM stg_days
     WINDOW history AS (PARTITION BY account, mode, strategy
                        ORDER BY session_date, began_at, session_id)
 ), grown AS (
     SELECT *, product(1 + r) OVER (PARTITION BY account, mode, strategy ORDER BY nth
                                    ROWS UNBOUNDED PRECEDING) AS growth
-    FROM days
+    FROM sessions_of
 ), fallen AS (
     SELECT *, 1 - growth / greatest(1, max(growth) OVER (
         PARTITION BY account, mode, strategy ORDER BY nth ROWS UNBOUNDED PRECEDING)) AS fall
     FROM grown
+), days AS (
+    SELECT account, mode, strategy, session_date,
+           CASE count(*) WHEN 1 THEN any_value(r) ELSE product(1 + r) - 1 END AS r,
+           arg_min(capital::DOUBLE, nth) AS capital
+    FROM sessions_of GROUP BY account, mode, strategy, session_date
 ), traded AS (
     SELECT s.account, s.mode, f.strategy, sum(f.notional) AS notional
     FROM (SELECT session_id, strategy, sum(qty::DOUBLE * price::DOUBLE) AS notional
@@ -24,17 +28,20 @@ WITH days AS (
           UNION ALL
           SELECT session_id, strategy, turnover::DOUBLE FROM variants WHERE details = 'none') AS f
     JOIN sessions AS s USING (session_id) GROUP BY ALL
-), totals AS (
-    SELECT account, mode, strategy, min(session_date) AS first_date, max(session_date) AS last_date,
-           count(*) AS days, CASE WHEN bool_and(is_crypto) THEN 365 ELSE 252 END AS days_a_year,
-           arg_min(start_equity, nth) AS start_equity, arg_max(end_equity, nth) AS end_equity,
-           sum(transfers) AS transfers, sum(net_pnl) AS net_pnl, sum(fees) AS fees,
-           sum(fills) AS fills, arg_max(growth, nth) AS growth, avg(r) AS mean,
-           stddev_samp(r) AS deviation, sqrt(sum(least(r, 0) * least(r, 0)) / count(*)) AS downside,
-           max(fall) AS max_drawdown, max(max_drawdown) AS max_intraday_drawdown,
+), returns AS (
+    SELECT account, mode, strategy, count(*) AS days, avg(r) AS mean, stddev_samp(r) AS deviation,
+           sqrt(sum(least(r, 0) * least(r, 0)) / count(*)) AS downside,
            count(*) FILTER (r > 0) AS winning_days, count(*) FILTER (r < 0) AS losing_days,
            sum(r) FILTER (r > 0) AS won, -sum(r) FILTER (r < 0) AS lost,
-           avg(capital::DOUBLE) AS mean_capital
+           avg(capital) AS mean_capital
+    FROM days GROUP BY account, mode, strategy
+), totals AS (
+    SELECT account, mode, strategy, min(session_date) AS first_date, max(session_date) AS last_date,
+           CASE WHEN bool_and(is_crypto) THEN 365 ELSE 252 END AS days_a_year,
+           arg_min(start_equity, nth) AS start_equity, arg_max(end_equity, nth) AS end_equity,
+           sum(transfers) AS transfers, sum(net_pnl) AS net_pnl, sum(fees) AS fees,
+           sum(fills) AS fills, arg_max(growth, nth) AS growth,
+           max(fall) AS max_drawdown, max(max_drawdown) AS max_intraday_drawdown
     FROM fallen GROUP BY account, mode, strategy
 )
 SELECT t.account, t.mode, t.strategy, first_date, last_date, days, start_equity, end_equity,
@@ -49,9 +56,10 @@ SELECT t.account, t.mode, t.strategy, first_date, last_date, days, start_equity,
        coalesce(won, 0) / lost AS profit_factor,
        coalesce(n.notional, 0) / nullif(mean_capital, 0) AS turnover,
        fees, fills, days_a_year
-FROM totals AS t LEFT JOIN traded AS n USING (account, mode, strategy);
+FROM totals AS t JOIN returns AS d USING (account, mode, strategy)
+LEFT JOIN traded AS n USING (account, mode, strategy);
 COMMENT ON VIEW v_performance IS 'How each strategy did over its whole history; one row per account, mode and strategy, UNASSIGNED in a row of its own.';
-COMMENT ON COLUMN v_performance.days IS 'Number of sessions.';
+COMMENT ON COLUMN v_performance.days IS 'Number of days: sessions of one date are one.';
 COMMENT ON COLUMN v_performance.transfers IS 'Dollars moved in less dollars moved out, over the history.';
 COMMENT ON COLUMN v_performance.net_pnl IS 'Dollars gained or lost after fees.';
 COMMENT ON COLUMN v_performance.total_return IS 'Compounded daily returns, as a fraction; transfers do not distort it.';

@@ -6,7 +6,8 @@ WITH newest AS (
            count(*) FILTER (v.details = 'kept') AS days_in_detail
     FROM variants AS v JOIN sessions AS s USING (session_id) GROUP BY ALL
 )
-SELECT p.account, row_number() OVER (PARTITION BY p.account ORDER BY p.net_pnl DESC, p.strategy)
+SELECT p.account, p.mode,
+       row_number() OVER (PARTITION BY p.account, p.mode ORDER BY p.net_pnl DESC, p.strategy)
            AS place,
        p.strategy, t.sweep_of, t.swept, p.days, p.start_equity, p.end_equity, p.net_pnl,
        p.total_return, p.annualised_return, p.volatility, p.sharpe, p.sortino, p.max_drawdown,
@@ -19,7 +20,7 @@ COMMENT ON COLUMN v_sweep.sweep_of IS 'The configuration''s entry whose sweep ma
 COMMENT ON COLUMN v_sweep.swept IS 'The values that were tried in it, as JSON: swept->>''short_window''.';
 COMMENT ON COLUMN v_sweep.orders IS 'Orders that were decided, denied ones included.';
 COMMENT ON COLUMN v_sweep.days_in_detail IS 'Sessions of which its orders, fills, positions and equity are kept.';
-COMMENT ON COLUMN v_sweep.days IS 'Number of sessions.';
+COMMENT ON COLUMN v_sweep.days IS 'Number of days: sessions of one date are one.';
 COMMENT ON COLUMN v_sweep.turnover IS 'Dollars bought and sold / mean capital at the start of the days.';
 COMMENT ON COLUMN v_sweep.total_return IS 'Compounded daily returns, as a fraction; transfers do not distort it.';
 COMMENT ON COLUMN v_sweep.annualised_return IS 'total_return per year of 252 days, 365 for a variant that trades crypto only; a fraction.';
