@@ -65,6 +65,7 @@ class BacktestSetup:
             self.feed,
             self.config_hash,
             self.fill_model,
+            self.crypto_fee_rate,
         )
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.neighbours import joining
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
@@ -139,6 +141,13 @@ class Account:
 
     def __exit__(self, *_: object) -> None:
         self.journal.close()
+
+    @property
+    def crypto_fee_rate(self) -> Decimal:
+        """The rate at which the coordinator of these books, or else the newest, books coin fees."""
+        newest = next(reversed(self.opened.values()), None)
+        session = self.opened.get(self.seen_by, newest)
+        return session.crypto_fee_rate if session else CRYPTO_FEE_RATE
 
     def catch_up(self) -> None:
         """Apply the records that others have written since."""

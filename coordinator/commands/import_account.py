@@ -32,11 +32,10 @@ from coordinator.core.adoption import (
     unowned,
 )
 from coordinator.core.books import Books
-from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.funding import left_behind
 from coordinator.core.messages import AccountSeen
 from coordinator.core.orders import PHASE, Phase
-from coordinator.core.review import review
+from coordinator.core.review import Review, review
 from coordinator.core.values import UNASSIGNED, exactly
 from coordinator.errors import BrokerRejected, SafetyRefusal
 from coordinator.shell.agreement import first_sight
@@ -131,7 +130,7 @@ class Importing:
             self.recipients[one.name] = Recipient(one.name, one.tickers, one.initial_cash)
         if config is not None and self._account and config.name in self._account.opened:
             self.left_behind = left_behind(self.books, {one.name for one in config.active})
-        differing = review(self.books, self._seen, CRYPTO_FEE_RATE) if self._seen else None
+        differing = self._reviewed(self.books)
         self.market = Market(
             dict(self._closes()),
             frozenset(self._busy()),
@@ -216,10 +215,15 @@ class Importing:
         return books
 
     def _proved(self, books: Books) -> list[r.Record]:
-        if self._seen is None:
-            return []
-        found = review(books, self._seen, CRYPTO_FEE_RATE).bookings
+        reviewed = self._reviewed(books)
+        found = reviewed.bookings if reviewed else ()
         return [b for b in found if isinstance(b, r.FillBooked) and b.strategy == UNASSIGNED]
+
+    def _reviewed(self, books: Books) -> Review | None:
+        """The judgement of the account as it was seen; None if it has no books yet."""
+        if self._account is None or self._seen is None:
+            return None
+        return review(books, self._seen, self._account.crypto_fee_rate)
 
     def _closes(self) -> Iterator[tuple[str, Decimal]]:
         """The broker's newest close of each position whose price the books do not follow."""

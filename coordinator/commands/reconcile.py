@@ -15,7 +15,6 @@ from coordinator.commands.accounts import Account, Operator, Reach
 from coordinator.config.text import unknown
 from coordinator.core import records as r
 from coordinator.core.discrepancies import DiscrepancyKind
-from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.messages import AccountSeen
 from coordinator.core.reconcile import accept
 from coordinator.core.review import Review, review
@@ -103,7 +102,7 @@ def compare(account: Account, reach: Reach) -> tuple[AccountSeen, Review]:
         looks = Looks(reach.broker, account.books, since)
         seen = looks.take(account.books.posted.version, Depth.ACTIVITIES)
         account.catch_up()
-        compared = review(account.books, seen, CRYPTO_FEE_RATE)
+        compared = review(account.books, seen, account.crypto_fee_rate)
         if all(found.is_among(account.books.frozen) for found in compared.differences):
             break
     return seen, compared
@@ -168,7 +167,7 @@ def _accept(
     @exactly
     def decided() -> list[r.Record]:
         nonlocal changed
-        compared = review(account.books, seen, CRYPTO_FEE_RATE)
+        compared = review(account.books, seen, account.crypto_fee_rate)
         found, frozen = compared.find(shown.id), account.books.frozen.get(shown.id)
         moved = account.books.posted.moved_since(seen.version, shown.symbol)
         if shown.kind == DiscrepancyKind.PRICE.value and frozen is not None:

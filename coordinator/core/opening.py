@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.baseline import Baseline, dormant_names, held_marks, open_orders
 from coordinator.core.books import Books
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.funding import transfers
 from coordinator.core.lane import StrategySpec
 from coordinator.core.reconfiguration import Continuation, found_at_restart, traded_again
@@ -34,6 +36,7 @@ class SessionName:
     feed: str
     config_hash: str
     fill_model: str = ""
+    crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
 
 
 def session_id(coordinator: str, account: str, plan: SessionPlan) -> str:
@@ -75,6 +78,7 @@ def open_session(
         openings=tuple(baseline.opening(books) for baseline in baselines),
         marks=held_marks(books),
         orders=open_orders(books),
+        crypto_fee_rate=name.crypto_fee_rate,
     )
     changes = traded_again(books, opened, specs, now)
     books.apply_all([opened, *changes])
@@ -96,9 +100,12 @@ def _resume(
     if edited:
         changes.append(found_at_restart(books, session, specs, name.config_hash, now))
     books.apply_all(moves)
+    rate = name.crypto_fee_rate
     again = continuation.opened_again(books, now)
+    again = replace(again, mode=name.mode, feed=name.feed, crypto_fee_rate=rate)
+    told = session.openings, session.feed, session.crypto_fee_rate
     resumed: r.Record = r.SessionResumed(now, session.session_id)
-    if again.openings != session.openings or name.feed != session.feed:
-        resumed = replace(again, mode=name.mode, feed=name.feed)
+    if (again.openings, again.feed, rate) != told:
+        resumed = again
     books.apply_all([resumed, *changes])
     return [*moves, resumed, *changes]

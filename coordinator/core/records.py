@@ -17,6 +17,7 @@ from coordinator.core.carried import Opening as Opening
 from coordinator.core.carried import OpenOrder as OpenOrder
 from coordinator.core.discrepancies import DiscrepancyFound as DiscrepancyFound
 from coordinator.core.discrepancies import DiscrepancyResolved as DiscrepancyResolved
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.halts import FlattenRequested as FlattenRequested
 from coordinator.core.halts import Killed as Killed
 from coordinator.core.halts import Paused as Paused
@@ -74,7 +75,7 @@ class SessionOpened:
     """A session begins, or goes on with more strategies.
 
     `marks` are the last closes known, for books that hold something; `orders` those that earlier
-    sessions left open.
+    sessions left open. `crypto_fee_rate` is the configured one, which older records do not have.
     """
 
     at: datetime
@@ -88,6 +89,7 @@ class SessionOpened:
     openings: tuple[Opening, ...]
     marks: Mapping[str, Decimal]
     orders: tuple[OpenOrder, ...] = ()
+    crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class Run:
             feed=setup.feed,
             config_hash=setup.config_hash,
             fill_model=self.fill_model,
+            crypto_fee_rate=setup.crypto_fee_rate,
         )
 
     def broker(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from coordinator.commands.accounts import Account, Operator, Reach
 from coordinator.core import records as r
 from coordinator.core.discrepancies import DiscrepancyKind, finding
 from coordinator.core.messages import SubmitOrder
-from coordinator.core.values import UNASSIGNED, Side
+from coordinator.core.values import UNASSIGNED, Side, is_crypto
 from coordinator.settings import simulator_settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
@@ -60,7 +61,8 @@ def trade(running: Simulator, folder: Path, until_minute: int = 5) -> Any:
 def by_hand(running: Simulator, symbol: str, qty: Decimal | int, side: Side = Side.BUY) -> None:
     """A human's order on the same account."""
     broker = Broker(AlpacaRest(simulator_settings(running.url, Path("x"))), feed="iex")
-    broker.submit(SubmitOrder(f"by-hand-{symbol}", symbol, side, Decimal(qty), "day"))
+    until = "gtc" if is_crypto(symbol) else "day"
+    broker.submit(SubmitOrder(f"by-hand-{symbol}", symbol, side, Decimal(qty), until))
 
 
 @pytest.mark.thorough
@@ -193,6 +195,40 @@ def test_the_reset_of_an_account_is_shown_and_never_accepted(
     assert (shown.code, refused.code) == (1, 2)
     assert "account cannot be accepted: the account was reset" in refused.err
     assert read_kinds(journal_of(tmp_path), r.DiscrepancyResolved) == []
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("rate", "code"), [("0.0025", 0), ("0.001", 1)])
+def test_coins_are_judged_at_the_fee_that_the_next_start_will_book_them_with(
+    rate: str, code: int, at: Callable[..., Said], tmp_path: Path
+) -> None:
+    config = configs.single("momentum") | {"crypto_fee_rate": float(rate)}
+    with venue(tmp_path) as running:
+        run_here(running, config, tmp_path, until=OPEN + timedelta(minutes=2))
+        by_hand(running, "BTC/USD", 1)
+        shown = at(running, "reconcile")
+        if code:
+            assert at(running, "reconcile", "--accept", "position.BTC/USD").code == 0
+        outcome = run_here(running, config, tmp_path, until=OPEN + timedelta(minutes=4))
+    assert (shown.code, outcome.discrepancies) == (code, 0)
+
+
+def test_of_two_coordinators_the_fee_is_that_of_whose_books_are_looked_at_else_the_newest(
+    tmp_path: Path,
+) -> None:
+    records = a_day()
+    (opened,) = (one for one in records if isinstance(one, r.SessionOpened))
+    x, y = (
+        replace(opened, coordinator=name, session_id=name, crypto_fee_rate=Decimal(rate))
+        for name, rate in (("x", "0.001"), ("y", "0.004"))
+    )
+    keep(tmp_path, [*records[: records.index(opened)], x], "PA1", "x")
+    keep(tmp_path, [replace(y, openings=())], "PA1", "y")
+    rates = []
+    for seen_by in ("x", "y", ""):
+        with Account.open(tmp_path / "PA1" / "journal.db", seen_by=seen_by) as account:
+            rates.append(str(account.crypto_fee_rate))
+    assert rates == ["0.001", "0.004", "0.004"]
 
 
 def test_without_keys_without_books_and_without_an_answer_it_says_what_is_missing(

@@ -292,6 +292,18 @@ def test_what_another_coordinator_did_while_this_one_started_is_not_overwritten(
     assert again.ledger.net_cash() == D(50_000)
 
 
+def test_a_session_tells_the_coin_fee_that_it_books_with_and_a_restart_tells_another() -> None:
+    bench = Bench(spec("A", SAYS))
+    told = []
+    for rate, config in (("0.0025", "hash"), ("0.001", "edited"), ("0.001", "edited")):
+        name = replace(bench.name, crypto_fee_rate=D(rate), config_hash=config)
+        records = open_session(bench.books, bench.specs, PLAN, name, bench.now)
+        told += [one.crypto_fee_rate for one in records if isinstance(one, r.SessionOpened)]
+    session = bench.books.session
+    assert session is not None
+    assert (told, session.crypto_fee_rate) == ([D("0.001")], D("0.001"))
+
+
 def test_an_order_left_open_is_carried_and_others_are_forgotten_after_days() -> None:
     one = spec("A", {("BTC/USD", 0): 1, ("ETH/USD", 0): 1}, max_position_size="0.4")
     bench = Bench(one)
