@@ -95,10 +95,10 @@ async def _trade(
 ) -> r.SessionEnd:
     """Connect the streams, repair what was missed meanwhile, and trade."""
     async with AsyncExitStack() as surroundings:
-        streams = []
+        streams: list[Stream] = []
+        surroundings.push_async_callback(stop_all, streams)
         for stream in _streams(run, ports, live):
             streams.append(stream)
-            surroundings.push_async_callback(stream.stop)
             stream.start(live.on_stream_end)
             await _come_up(stream, live.watchdog, run)
         live.resume(started.unsent)
@@ -136,6 +136,14 @@ async def _come_up(stream: Stream, watchdog: Watchdog, run: Run) -> None:
         if not is_orders:
             raise
         log.warning("[%s] not to be had, asking REST instead: %s", stream.watch.name, error)
+
+
+async def stop_all(streams: Sequence[Stream]) -> None:
+    """Stop streams side by side, as each may wait for a broker that says nothing any more."""
+    ended = await asyncio.gather(*(one.stop() for one in streams), return_exceptions=True)
+    for error in ended:
+        if isinstance(error, BaseException):
+            raise error
 
 
 async def _stop_when(stop: asyncio.Event, live: LiveSession) -> None:

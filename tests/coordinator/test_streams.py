@@ -17,7 +17,7 @@ from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
 from coordinator.settings import LEAST_PAIRS, Settings
 from coordinator.shell import wire
 from coordinator.shell.plain import PlainBars
-from coordinator.shell.session import BARS_DEADLINE_S, DEAD_SLOT_S
+from coordinator.shell.session import BARS_DEADLINE_S, DEAD_SLOT_S, stop_all
 from coordinator.shell.stream_watch import StreamState, StreamWatch
 from coordinator.shell.streams import Stream, market_stream, order_stream, quiet_sdk
 from simulator.server import Simulator, SimulatorOptions
@@ -95,8 +95,11 @@ def test_all_three_streams_come_up_beside_each_other_and_end_at_once() -> None:
             await stream.watch.until_live(PATIENCE_S)
         counts = await asyncio.to_thread(lambda: simulator.snapshot().connections)
         assert {p for p, n in counts.items() if n} == {"/stream", "/v2/iex", "/v1beta3/crypto/us"}
-        for stream in streams:
-            await stream.stop()
+        ended = asyncio.ensure_future(stop_all(streams))
+        for _ in range(2):  # the turns of the loop in which they begin
+            await asyncio.sleep(0)
+        assert {stream.watch.state for stream in streams} == {StreamState.STOPPED}
+        await ended
 
     run(story)
 
