@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,23 @@ if TYPE_CHECKING:
     from coordinator.backtest import BacktestOptions, Sweep
     from coordinator.config import CoordinatorConfig
 
-KEPT = 10
+KEPT, BY = 10, "net-pnl"
+"""The defaults of --keep and --by."""
 SHOWN = 20
-BY = "net-pnl"
+"""Variants in the printed table."""
+HEADINGS = (
+    "Place",
+    "Variant",
+    "Net P&L",
+    "Return",
+    "Sharpe",
+    "Drawdown",
+    "Fees",
+    "Fills",
+    "Details",
+)
+RIGHT = (0, *range(2, 8))
+"""The columns of numbers."""
 SPARE = ("Details", "Fees", "Fills", "Return")
 """Columns that a narrow terminal leaves out, in this order, except the one that ranks."""
 
@@ -93,25 +108,9 @@ def _print(
     from cli.tables import print_table
 
     left_out = print_table(
-        (
-            *("Place", "Variant", "Net P&L", "Return", "Sharpe", "Drawdown", "Fees", "Fills"),
-            "Details",
-        ),
-        [
-            (
-                str(number),
-                str(one["strategy"]),
-                f"{one['net_pnl']:z,.2f}",
-                f"{one['total_return']:+z.2%}",
-                "" if one["sharpe"] is None else f"{one['sharpe']:z.2f}",
-                f"{one['max_drawdown']:.2%}",
-                f"{one['fees']:,.2f}",
-                f"{one['fills']:,}",
-                "kept" if one["days_in_detail"] else "",
-            )
-            for number, one in enumerate(variants[:SHOWN], 1)
-        ],
-        right=(0, *range(2, 8)),
+        HEADINGS,
+        [_row(rank, one) for rank, one in enumerate(variants[:SHOWN], 1)],
+        right=RIGHT,
         title=f"{len(test.names):,} variants, {sessions} of {test.test.sessions} sessions, by {by};"
         f" fills: {test.test.model}.",
         spare=[name for name in SPARE if name != by.title()],
@@ -125,6 +124,21 @@ def _print(
     if test.left_out:
         typer.echo(f"{test.left_out:,} combinations are no valid strategy and were left out.")
     typer.echo(f"Account {test.test.account} in the warehouse {place}")
+
+
+def _row(rank: int, variant: Mapping[str, Any]) -> Sequence[str]:
+    """A variant's cells under HEADINGS."""
+    return (
+        str(rank),
+        str(variant["strategy"]),
+        f"{variant['net_pnl']:z,.2f}",
+        f"{variant['total_return']:+z.2%}",
+        "" if variant["sharpe"] is None else f"{variant['sharpe']:z.2f}",
+        f"{variant['max_drawdown']:.2%}",
+        f"{variant['fees']:,.2f}",
+        f"{variant['fills']:,}",
+        "kept" if variant["days_in_detail"] else "",
+    )
 
 
 def _print_json(

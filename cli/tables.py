@@ -30,9 +30,6 @@ def print_table(
     the space between columns; if even the numbers do not fit, each cell has a line. No number loses
     a digit.
     """
-    from rich.measure import Measurement
-    from rich.text import Text
-
     console = stdout()
     lines = [list(row) for row in rows]
     widest = [max(map(len, cells)) for cells in zip(headings, *lines, strict=True)]
@@ -44,25 +41,13 @@ def print_table(
         right = [new for new, at in enumerate(kept) if at in right]
     if title:
         console.print(title, markup=False)
-    table = _without_rows(headings, right)
-    if sum(widest) + 3 * len(widest) - 1 <= console.width and _are_plain([headings, *lines]):
-        _print_fitting(console, table, lines, widest, right)
-        return left_out
     room = console.width - _least(widest, right)
-    if room < 0:
+    if sum(widest) + 3 * len(widest) - 1 <= console.width and _are_plain([headings, *lines]):
+        _print_fitting(console, _without_rows(headings, right), lines, widest, right)
+    elif room < 0:
         _print_cells(console, headings, lines)
-        return left_out
-    for row in lines:
-        table.add_row(*(Text(cell) for cell in row))
-    unbounded = console.options.update(max_width=NOT_A_TERMINAL_COLUMNS)
-    if Measurement.get(console, unbounded, table).maximum > console.width:
-        table.padding = (0, 0)
-        names = next(at for at in range(len(headings)) if at not in right)
-        texts = [headings[names], *(row[names] for row in lines)]
-        longest = max(len(word) for text in texts for word in text.split())
-        if longest - _LEAST_TEXT <= room:
-            table.columns[names].width = longest
-    console.print(table)
+    else:
+        _print_wrapped(console, headings, lines, right, room)
     return left_out
 
 
@@ -115,6 +100,34 @@ def _print_fitting(
     *head, foot = drawn.get().splitlines()
     body = (_line(row, widths, right) for row in rows)
     console.file.write("\n".join([*head, *body, foot, ""]))
+
+
+def _print_wrapped(
+    console: Console,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Collection[int],
+    room: int,
+) -> None:
+    """Print a table that `rich` wraps if it must; `room` is what is left beside the least width.
+
+    The first column of texts stays whole if there is room for its longest word.
+    """
+    from rich.measure import Measurement
+    from rich.text import Text
+
+    table = _without_rows(headings, right)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    unbounded = console.options.update(max_width=NOT_A_TERMINAL_COLUMNS)
+    if Measurement.get(console, unbounded, table).maximum > console.width:
+        table.padding = (0, 0)
+        names = next(at for at in range(len(headings)) if at not in right)
+        texts = [headings[names], *(row[names] for row in rows)]
+        longest = max(len(word) for text in texts for word in text.split())
+        if longest - _LEAST_TEXT <= room:
+            table.columns[names].width = longest
+    console.print(table)
 
 
 def _print_cells(console: Console, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
