@@ -30,7 +30,7 @@ import duckdb
 import pyarrow as pa
 
 import warehouse.frames as frames_module
-import warehouse.load as load_module
+import warehouse.judging as judging_module
 from benchmarks.committed import Committed
 from benchmarks.warehouse_rows import Made, Maker
 from warehouse import LoadStatus, Store, load_session
@@ -45,7 +45,7 @@ VIEW_S, MEMORY_MIB, TIMES_BARE = 1.0, 2048.0, 2.0
 
 VALIDATION = [
     (frames_module, "_judge"),
-    *((load_module, name) for name in ("duplicates", "foreign_rows", "agree", "contradictions")),
+    *((judging_module, name) for name in ("duplicates", "foreign_rows", "agree", "contradictions")),
 ]
 """The functions that count as validation: models of rows, and checks of rows against others."""
 QUESTIONS = {

@@ -14,21 +14,14 @@ from enum import StrEnum
 from typing import Protocol
 
 import duckdb
-import pyarrow as pa
 
-from warehouse.belonging import duplicates, foreign_rows
-from warehouse.checks import ELSEWHERE, SUMS, Check, contradictions, prepare
-from warehouse.curve import Curves, draw
-from warehouse.day_before import find_day_before
-from warehouse.day_checks import DAYS
 from warehouse.derived import store_derived
 from warehouse.errors import LoadFault, SourceRefused
-from warehouse.fast_checks import agree, read_before
-from warehouse.frames import Frame, Rejection, Rows, as_mappings, read_frame
+from warehouse.frames import Rejection, Rows
+from warehouse.judging import Judged, judge, row_of, text_of
 from warehouse.round_trips import match_round_trips
 from warehouse.schemas import MAY_BE_LEFT_OUT, TABLES
 from warehouse.store import Store
-from warehouse.variant_checks import VARIANTS
 from warehouse.write import (
     LoadRecord,
     content_hash,
@@ -39,7 +32,6 @@ from warehouse.write import (
     write_record,
 )
 
-CHECKS = SUMS + DAYS + VARIANTS + ELSEWHERE
 SessionRows = Mapping[str, Rows]
 """Rows per table: sessions (exactly one row), strategies, bars, orders, fills, activities,
 positions, pnl_daily, equity, discrepancies, and if there are any, variants of a sweep and faults.
@@ -82,15 +74,6 @@ class LoadResult:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """The session's accepted frames, the curves of its equity, and the other rows' rejections."""
-
-    frames: Mapping[str, Frame]
-    rejections: list[Rejection]
-    curves: Curves
-
-
 def utc_now() -> datetime:
     """The wall clock; it stamps loads and decides nothing."""
     return datetime.now(UTC)
@@ -121,7 +104,7 @@ def load_session(store: Store, source: SessionSource, *, restates: bool = True) 
         judged = judge(connection, source.session_id, rows, source)
         forget(connection, source.session_id)
         counts = _write(connection, source.session_id, judged, rows)
-        refused = [(r, _row(rows[r.table], r.row_no)) for r in judged.rejections]
+        refused = [(r, row_of(rows[r.table], r.row_no)) for r in judged.rejections]
         write_quarantine(connection, source.session_id, refused, utc_now())
         store_derived(connection, source.session_id, judged.curves)
         match_round_trips(connection, source.session_id)
@@ -132,7 +115,7 @@ def load_session(store: Store, source: SessionSource, *, restates: bool = True) 
         write_record(connection, record, utc_now(), restated=restated)
     message = _message(record, judged.rejections, before if restated else None)
     if refused:
-        from_bars = _value(_row(rows["sessions"], 1), "mode") == "backtest"
+        from_bars = text_of(row_of(rows["sessions"], 1), "mode") == "backtest"
         message += f" Nothing is lost: {_FROM_BARS if from_bars else _FROM_A_JOURNAL}"
     return LoadResult(source.session_id, status, counts, len(refused), restated, message)
 
@@ -155,89 +138,6 @@ def _refuse_misshapen(session_id: str, rows: SessionRows) -> None:
             "rows for `sessions` and must have exactly one. Check the journal with "
             "`multi-trader reconcile`."
         )
-
-
-def judge(
-    connection: duckdb.DuckDBPyConnection,
-    session_id: str,
-    rows: SessionRows,
-    source: object = None,
-) -> Judged:
-    """Accepts or rejects the session's rows; registers the frames as `new_<table>`.
-
-    First each row alone, then whether it belongs to the session, then sums; each stage judges the
-    rows that passed the one before. A `source` that is Following names the session before.
-    """
-    frames: dict[str, Frame] = {}
-    rejections: list[Rejection] = []
-    for name, table in TABLES.items():
-        frame, found = read_frame(table, rows[name])
-        repeated = duplicates(frame)
-        frames[name] = frame.without({r.row_no for r in repeated})
-        rejections += found + repeated
-    strategies = frames["strategies"]
-    for name, frame in list(frames.items()):
-        found = foreign_rows(frame, session_id, frames["sessions"], strategies)
-        frames[name] = frame.without({r.row_no for r in found})
-        rejections += found
-    touched = _touched(rejections, rows)
-    for name, frame in frames.items():
-        connection.register(f"new_{name}", frame.arrow)
-    find_day_before(connection, source)
-    curves = draw(frames["equity"].arrow, frames["activities"].arrow)
-    checks: tuple[Check, ...] = ELSEWHERE
-    if rejections or not _agrees(connection, frames, curves):
-        checks = CHECKS
-        prepare(connection)
-    filled = [name for name, frame in frames.items() if frame.arrow.num_rows]
-    found = _first_per_row(contradictions(connection, checks, touched, filled))
-    for name, frame in list(frames.items()):
-        frames[name] = frame.without({r.row_no for r in found if r.table == name})
-    if any(r.table in ("equity", "activities") for r in found):
-        curves = draw(frames["equity"].arrow, frames["activities"].arrow)
-    return Judged(frames, _first_per_row(rejections + found), curves)
-
-
-def _agrees(
-    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, Frame], curves: Curves
-) -> bool:
-    tables = {name: frame.arrow for name, frame in frames.items()}
-    return agree(tables, curves, read_before(connection))
-
-
-def _first_per_row(rejections: list[Rejection]) -> list[Rejection]:
-    """One rejection per row, its reasons joined."""
-    joined: dict[tuple[str, int], Rejection] = {}
-    for r in rejections:
-        first = joined.get((r.table, r.row_no))
-        if first is None:
-            joined[r.table, r.row_no] = r
-        elif r.reason not in first.reason:
-            complaint = f"{first.complaint}; {r.reason}"
-            joined[r.table, r.row_no] = Rejection(r.table, first.column, r.row_no, complaint)
-    return list(joined.values())
-
-
-def _touched(rejections: list[Rejection], rows: SessionRows) -> dict[str, set[str | None]]:
-    """By table, the strategies whose rows were refused; None stands for an unreadable one."""
-    names = {_value(row, "strategy") for row in as_mappings(rows["strategies"])}
-    touched: dict[str, set[str | None]] = {}
-    for r in rejections:
-        strategy = _value(_row(rows[r.table], r.row_no), "strategy")
-        known = isinstance(strategy, str) and strategy in names
-        touched.setdefault(r.table, set()).add(str(strategy) if known else None)
-    return touched
-
-
-def _row(rows: Rows, row_no: int) -> object:
-    if isinstance(rows, pa.Table):
-        return rows.slice(row_no - 1, 1).to_pylist()[0]
-    return rows[row_no - 1]
-
-
-def _value(row: object, column: str) -> object:
-    value = row.get(column) if isinstance(row, Mapping) else None
-    return value if isinstance(value, str) else None
 
 
 def _write(

@@ -20,7 +20,7 @@ from warehouse.curve import draw
 from warehouse.day_before import find_day_before
 from warehouse.fast_checks import agree, read_before
 from warehouse.frames import read_frame
-from warehouse.load import CHECKS
+from warehouse.judging import CHECKS
 from warehouse.schemas import TABLES
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.warehouse.builder import DAY, Day, Row, Source, d
 from tests.warehouse.conftest import Load, Rows, lively_day
 from warehouse import Store, load_session
-from warehouse.load import judge
+from warehouse.judging import judge
 from warehouse.queries import ask
 from warehouse.schemas import TABLES
 
