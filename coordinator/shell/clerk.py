@@ -28,7 +28,7 @@ from coordinator.shell.watchdog import Watchdog
 class Clerk:
     """The one object of a session that observers get.
 
-    Listeners register with `alarms`; `reloading` is None if the session accepts no reload.
+    Listeners register with `alarms`; `reloading` is None while the session accepts no reload.
     """
 
     def __init__(

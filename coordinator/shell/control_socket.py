@@ -215,7 +215,8 @@ class _Server:
 
     async def _reload(self, request: Request) -> Reply:
         if self._clerk.reloading is None:
-            return Reply(done=False, said="This session takes no other configuration.")
+            said = "The session has not begun, and takes no other configuration before that."
+            return Reply(done=False, said=said)
         removal = Removal(request.remove)
         wanted = ReloadRequest(request.by, request.config, removal, request.token)
         try:

@@ -34,11 +34,15 @@ class LeaseHeld(SafetyRefusal):
 
 
 class Leases:
-    """The leases that one coordinator holds; leaving the context gives them back."""
+    """The leases that one coordinator holds; leaving the context gives them back.
+
+    One that it holds already is not taken again: a session may start more than once.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = leases_folder(folder)
         self._held = ExitStack()
+        self._names: set[str] = set()
 
     def __enter__(self) -> Leases:
         return self
@@ -125,6 +129,7 @@ class Leases:
     def close(self) -> None:
         """Give all of them back."""
         self._held.close()
+        self._names.clear()
 
     def _make_folder(self) -> None:
         try:
@@ -137,6 +142,8 @@ class Leases:
             ) from None
 
     def _take(self, name: str, action: str) -> None:
+        if name in self._names:
+            return
         self._make_folder()
         path = self._folder / f"{name}.lock"
         handle = self._held.enter_context(_opened(path))
@@ -151,6 +158,7 @@ class Leases:
         handle.truncate(0)
         handle.write(f"{os.getpid()}\n")
         handle.flush()
+        self._names.add(name)
 
 
 def is_running(account: str, folder: Path | None) -> bool:

@@ -135,4 +135,11 @@ class Started:
     clock: BrokerClock
     """It has run on since `now`: a start may take a minute."""
     unsent: list[str]
+    whole_at: datetime | None = None
+    """When all bars from before the session can be had, if it was started before that."""
     shadows: Shadows = NO_SHADOWS
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether bars from before the session can be had by now that its indicators lack."""
+        return self.whole_at is not None and self.clock.now() >= self.whole_at

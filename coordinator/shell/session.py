@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
 from coordinator.core import records as r
@@ -58,22 +59,32 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
         OperatorError: refused for safety, or the broker rejects something in the configuration.
         BrokerError: the broker could not be reached, or a stream was lost.
     """
-    with ExitStack() as resources:
-        resources.enter_context(quiet_sdk())
-        started = await ports.workers.run(lambda: _start(run, ports, resources, stop))
-        if started is None:
-            return None
-        narrator = Narrator(started.engine.books, run.setup.specs)
-        narrator.banner(paper=run.setup.mode != "live")
-        narrator.carried_over()
-        live = live_session(run, ports, started, narrator)
-        narrator.warmth(started.engine.lanes)
-        status = await _trade(run, ports, live, started, stop)
-        found = await ports.workers.run(lambda: end_session(run, ports, started, status))
-        narrator.tell(found)
-        summary = narrator.summary() + started.shadows.summary()
-        views = tuple(strategy_views(started.engine.books)), started.shadows.views()
-        return RunResult(status, started.account, started.session_id, summary, len(found), *views)
+    with quiet_sdk():
+        while True:
+            with ExitStack() as resources:
+                started = await ports.workers.run(partial(_start, run, ports, resources, stop))
+                if started is None:
+                    return None
+                if (result := await _play(run, ports, started, stop)) is not None:
+                    return result
+            log.info("00:00 UTC: the session starts again, with all bars from before it")
+
+
+async def _play(run: Run, ports: Ports, started: Started, stop: asyncio.Event) -> RunResult | None:
+    """Play a session that has started; None if it is to start again (`Started.is_outdated`)."""
+    narrator = Narrator(started.engine.books, run.setup.specs)
+    narrator.banner(paper=run.setup.mode != "live")
+    narrator.carried_over()
+    live = live_session(run, ports, started, narrator)
+    narrator.warmth(started.engine.lanes)
+    status = await _trade(run, ports, live, started, stop)
+    if started.is_outdated and not stop.is_set():
+        return None
+    found = await ports.workers.run(lambda: end_session(run, ports, started, status))
+    narrator.tell(found)
+    summary = narrator.summary() + started.shadows.summary()
+    views = tuple(strategy_views(started.engine.books)), started.shadows.views()
+    return RunResult(status, started.account, started.session_id, summary, len(found), *views)
 
 
 def live_session(run: Run, ports: Ports, started: Started, narrator: Narrator) -> LiveSession:
@@ -102,7 +113,7 @@ async def _trade(
             stream.start(live.on_stream_end)
             await _come_up(stream, live.watchdog, run)
         live.resume(started.unsent)
-        if run.source is not None:
+        if run.source is not None and started.whole_at is None:
             reloading = Reloading(run, run.source, ports, live, started, streams)
             live.clerk.reloading = reloading
             surroundings.push_async_callback(reloading.stop)
@@ -111,7 +122,7 @@ async def _trade(
         stopper = asyncio.create_task(_stop_when(stop, live))
         try:
             with few_gc_pauses(collect_first=True):
-                return await live.run()
+                return await live.run(lambda: started.is_outdated)
         finally:
             stopper.cancel()
             await asyncio.gather(stopper, return_exceptions=True)
@@ -203,6 +214,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event) ->
     if plan is None:
         _close_unfinished(run, ports, broker, account, now)
         return None
+    whole_at = startup.whole_at(plan, clock)
     known = startup.read_assets(broker, tickers)
     assets = {ticker: known[ticker] for ticker in tickers_of(run.setup.specs)}
     if stop.is_set():
@@ -229,6 +241,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event) ->
         now=now,
         clock=clock,
         unsent=unsent,
+        whole_at=whole_at,
     )
     started.shadows = _shadows(run, started, sessions, history, so_far)
     resources.callback(started.shadows.close)

@@ -22,6 +22,7 @@ from coordinator.core.takeover import take_over_marks, take_over_orders
 from coordinator.core.values import Bar, is_crypto, is_unseen, newest
 from coordinator.errors import BrokerError, BrokerRejected, OperatorError
 from coordinator.shell.broker import Broker
+from coordinator.shell.clock import BrokerClock
 from coordinator.shell.exchange_calendar import exchange_sessions
 from coordinator.shell.history import FURTHEST, History, Need, read_bars
 from coordinator.shell.journal import Journal
@@ -31,6 +32,8 @@ from coordinator.shell.wire import NEW_YORK
 log = logging.getLogger("coordinator")
 CRYPTO_LEAD_S = 900.0
 """A crypto coordinator that starts this shortly before 00:00 UTC is meant for the next date."""
+LISTED_S = 10.0
+"""Broker seconds after a bar's end in which REST may not list it yet, at real speed."""
 
 
 def read_sessions(broker: Broker, now: datetime) -> list[Hours]:
@@ -59,6 +62,18 @@ def plan(now: datetime, sessions: Sequence[Hours], tickers: Sequence[str]) -> Se
         crypto=any(is_crypto(ticker) for ticker in tickers),
         crypto_lead_s=CRYPTO_LEAD_S,
     )
+
+
+def whole_at(session_plan: SessionPlan, clock: BrokerClock) -> datetime | None:
+    """When all bars from before the session can be had, if that is still to come; else None.
+
+    Crypto trades on until its session begins; stocks' history has ended with the session before.
+    """
+    if session_plan.crypto_day is None:
+        return None
+    listed_s = LISTED_S if clock.speed == 1 else 0.0
+    moment = session_plan.crypto_day + timedelta(seconds=listed_s)
+    return moment if clock.now() < moment else None
 
 
 def read_assets(broker: Broker, tickers: Sequence[str]) -> dict[str, Asset]:

@@ -138,6 +138,17 @@ def test_one_lease_cannot_be_had_twice_in_one_process_either(tmp_path: Path) -> 
             second.take_for_account("PA1", ["stocks"])
 
 
+def test_a_session_that_starts_again_keeps_the_leases_that_it_has(tmp_path: Path) -> None:
+    with Leases(tmp_path) as ours:
+        for _ in range(2):
+            ours.take_for_account("PA1", ["crypto"])
+            ours.take_for_strategies("PA1", ["A"])
+        with Leases(tmp_path) as theirs, pytest.raises(LeaseHeld):
+            theirs.take_for_account("PA1", ["crypto"])
+    with Leases(tmp_path) as theirs:
+        theirs.take_for_account("PA1", ["crypto"])
+
+
 def test_a_strategy_runs_in_one_coordinator_at_a_time_whatever_its_market(tmp_path: Path) -> None:
     with Leases(tmp_path) as first, Leases(tmp_path) as second:
         first.take_for_strategies("PA1", ["Momo", "Rsi"])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from coordinator.core.controls import Controls
 from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.orders import OrderStatus, Phase
 from coordinator.core.reconcile import compare
+from coordinator.core.session import SessionPlan
 from coordinator.core.setup import Setup
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from coordinator.errors import BrokerUnavailable, OperatorError, SafetyRefusal
@@ -312,6 +313,23 @@ def test_needs_are_those_of_whoever_needs_the_most() -> None:
     needs = startup.warm_up_needs([one, two], STOCKS)
     assert [(n.symbol, n.count) for n in needs] == [("SPY", 50), ("QQQ", 10)]
     assert {n.before for n in needs} == {STOCKS.first_bar("SPY")}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "speed", "awaited_s"),
+    [(-300, 1, 310), (9, 1, 1), (10, 1, None), (-300, 600, 300), (0, 600, None)],
+)
+def test_cryptos_history_is_whole_once_its_last_bar_before_midnight_is_listed(
+    seconds: int, speed: float, awaited_s: int | None
+) -> None:
+    midnight = datetime(2026, 3, 18, tzinfo=UTC)
+    now, end = midnight + timedelta(seconds=seconds), midnight + timedelta(days=1)
+    clock = BrokerClock(speed, lambda: 0.0)
+    clock.advance(now)
+    crypto = SessionPlan(midnight.date(), None, midnight, end)
+    expected = None if awaited_s is None else now + timedelta(seconds=awaited_s)
+    assert startup.whole_at(crypto, clock) == expected
+    assert startup.whole_at(replace(crypto, crypto_day=None), clock) is None
 
 
 def test_a_replay_takes_the_others_money_and_its_own_bars(tmp_path: Path) -> None:

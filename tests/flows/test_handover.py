@@ -77,6 +77,35 @@ async def two_sessions(venue: Simulator, config: Path, home: Path) -> list[Sessi
     return [await first, await second]
 
 
+async def one_session(venue: Simulator, config: Path, home: Path) -> SessionOutcome:
+    """The next one is started before midnight with nobody to follow, and stopped at 00:04."""
+    stop = asyncio.Event()
+    options = RunOptions(config=config, clock_speed=SPEED)
+    running = asyncio.create_task(session_on(venue, home)(options, stop=stop))
+    await asyncio.to_thread(wait_until, venue, MIDNIGHT + 4 * MINUTE, running.done)
+    stop.set()
+    return await running
+
+
+@pytest.mark.thorough
+def test_the_bars_until_midnight_are_history_to_a_session_that_is_started_before_it(
+    tmp_path: Path,
+) -> None:
+    options = SimulatorOptions(
+        date=date(2026, 3, 17),
+        start=MIDNIGHT - 5 * MINUTE,
+        clock_speed=SPEED,
+        quiet=frozenset(),
+    )
+    with Simulator(options) as venue:
+        outcome = asyncio.run(one_session(venue, configuration(tmp_path), tmp_path))
+    assert outcome.status == "StoppedEarly"
+    found = Counter(bars_of(tmp_path, outcome.session_id or ""))
+    expected = {(t, MIDNIGHT + n * MINUTE) for t in TICKERS for n in range(-60, 3)}
+    assert expected <= set(found)
+    assert set(found.values()) == {1}
+
+
 @pytest.mark.slow
 def test_no_bar_is_lost_or_doubled_when_the_next_session_takes_over_at_midnight(
     venue: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
