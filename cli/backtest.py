@@ -42,13 +42,19 @@ Bars = Annotated[
 Start = Annotated[
     datetime.date | None,
     typer.Option(
-        "--start", parser=a_date, metavar="YYYY-MM-DD", help="First session; the file's first."
+        "--start",
+        parser=a_date,
+        metavar="YYYY-MM-DD",
+        help="First session; by default the file's first.",
     ),
 ]
 End = Annotated[
     datetime.date | None,
     typer.Option(
-        "--end", parser=a_date, metavar="YYYY-MM-DD", help="Last session; the file's last."
+        "--end",
+        parser=a_date,
+        metavar="YYYY-MM-DD",
+        help="Last session; by default the file's last.",
     ),
 ]
 WarehouseFile = Annotated[
@@ -66,7 +72,7 @@ Keep = Annotated[
         "--keep",
         parser=a_number(0, 20_000),
         metavar="N",
-        help="Of a sweep: how many of the best variants keep their orders, fills, positions and"
+        help="In a sweep: how many of the best variants keep their orders, fills, positions and"
         " equity.  [default: 10]",
         show_default=False,
     ),
@@ -77,8 +83,8 @@ By = Annotated[
         "--by",
         parser=a_measure,
         metavar="MEASURE",
-        help="Of a sweep: the measure of the best: net-pnl, return, sharpe, sortino or drawdown"
-        " (the smallest).  [default: net-pnl]",
+        help="In a sweep: what makes a variant the best: net-pnl, return, sharpe, sortino or"
+        " drawdown (the smallest).  [default: net-pnl]",
         show_default=False,
     ),
 ]
@@ -101,13 +107,14 @@ def backtest(
 ) -> None:
     """Test strategies on recorded bars with the live engine.
 
-    Plays every session between --start and --end in order, with books that go on from session to
-    session, and loads each into the warehouse with mode `backtest` when it is over. Ctrl-C keeps
-    the finished sessions. Repeating a backtest replaces its own rows; each other backtest has an
+    Plays every session from --start to --end in order; books go on from one session to the next.
+    Each finished session is loaded into the warehouse, with mode `backtest`. Ctrl-C keeps the
+    finished sessions. Repeating a backtest replaces its own rows; any other backtest has an
     account of its own (BT-...). Exit 1 if a strategy failed.
 
-    Of a sweep, each variant is tested as if alone. The warehouse keeps the days and sums of all
-    (v_sweep), and orders, fills, positions and equity of the best --keep, by net P&L or --by.
+    In a sweep, each variant is tested as if it were alone. The warehouse keeps the days and sums
+    of all variants (v_sweep), and the orders, fills, positions and equity of the best: --keep says
+    how many, --by what makes them the best.
 
     \b
     Example:

@@ -22,9 +22,9 @@ def end_of_day(
 ) -> None:
     """Load sessions from the journals into the warehouse.
 
-    Without --session: every session that is new or has changed, except those still being traded.
-    Safe to repeat, also while a coordinator runs. Exit 1 if rows had to be put into quarantine, or
-    if the journal of an account cannot be read; all others are loaded.
+    Without --session, it loads every session that is new or has changed, except those still being
+    traded. It is safe to repeat, also while a coordinator runs. Exit 1 if rows had to be put into
+    quarantine, or if the journal of an account cannot be read; all others are loaded.
 
     \b
     Example:

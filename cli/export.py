@@ -23,8 +23,8 @@ Target = Annotated[
 def export(to: Target = None, json: AsJson = False) -> None:
     """Write the warehouse as Parquet files.
 
-    A folder for each table, partitioned by account, mode and date. Replaces an earlier export in
-    the folder, and nothing else.
+    Each table gets a folder, partitioned by account, mode and date. An earlier export in the target
+    folder is replaced, and nothing else.
 
     \b
     Example:

@@ -50,10 +50,10 @@ def import_account(
 ) -> None:
     """Give strategies what the account holds, or take it back.
 
-    Without a plan it shows the positions and the cash that no strategy owns, and changes nothing.
-    With one it shows what would move, asks, and moves it in the books; at the broker nothing
-    happens. A negative amount takes from a strategy's book: what you sold of it by hand, or the
-    cash of one that you do not run any more. A plan is carried out completely or not at all, and
+    Without a plan, it shows the positions and the cash that no strategy owns, and changes nothing.
+    With a plan, it shows what would move, asks, and moves it in the books; at the broker nothing
+    happens. A negative amount takes from a strategy's book: shares that you sold by hand, or the
+    cash of a strategy that you no longer run. A plan is carried out completely or not at all, and
     only once. A coordinator may run meanwhile. Exit 1 if you say no, 3 if the plan cannot be
     carried out.
 

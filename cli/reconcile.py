@@ -34,8 +34,8 @@ def reconcile(
 
     Exit 0 if they agree, or will once a coordinator has booked what the broker's lists explain,
     such as a trade by hand; 1 on a discrepancy. Comparing changes nothing, and a coordinator may
-    run meanwhile. --accept books a difference to or from UNASSIGNED, as it is shown: entries on its
-    ticker are allowed again, and the journal records who accepted it.
+    run meanwhile. --accept books the difference, as it is shown, to or from UNASSIGNED. Then
+    entries on its ticker are allowed again, and the journal records who accepted it.
 
     The account is the one that the keys belong to; that of a running simulated session is compared
     with --account SIM0001, or without keys.

@@ -44,9 +44,10 @@ def reload(
 ) -> None:
     """Apply an edited configuration to a running session.
 
-    Also reads the files of your own strategies again. Shows what changes and asks. Connections
-    stay up; new strategies and new code are warmed up, removed strategies end their orders. Exit 1
-    if you say no, or if something is wrong: all problems are listed, code with file and line.
+    Shows what changes, and asks before it applies anything. The files of your own strategies are
+    read again, too. Connections stay up; new strategies and new code are warmed up; removed
+    strategies end their orders. Exit 1 if you say no, or if something is wrong: all problems are
+    listed, those in code with file and line.
 
     \b
     Example:

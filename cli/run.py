@@ -58,7 +58,7 @@ Live = Annotated[
 Simulate = Annotated[
     bool,
     typer.Option(
-        "--simulate", help="Trade against the embedded simulator; needs no keys, sends nothing."
+        "--simulate", help="Trade against the built-in simulator; needs no keys and sends nothing."
     ),
 ]
 ClockSpeed = Annotated[
@@ -67,7 +67,7 @@ ClockSpeed = Annotated[
         "--clock-speed",
         parser=a_speed,
         metavar="N",
-        help="The broker's clock runs up to N times as fast as ours: 600 if simulated, else 1.",
+        help="How many times as fast as ours the broker's clock may run: 600 if simulated, else 1.",
     ),
 ]
 WarmupBars = Annotated[
@@ -102,10 +102,11 @@ def run(
 ) -> None:
     """Run a session until its markets have closed.
 
-    Ctrl-C, SIGTERM or closing the terminal ends it early; a second Ctrl-C leaves at once, and the
-    next start resumes from the journal, unless the broker was simulated. The summary goes to
-    stdout, log lines to stderr, and the session into the warehouse, with what the account's
-    sessions of the last week left out of it.
+    Ctrl-C, SIGTERM or closing the terminal ends it early, in good order. A second Ctrl-C leaves at
+    once; the next start resumes from the journal, unless the broker was simulated.
+
+    The summary goes to stdout and log lines go to stderr. At the end the session is loaded into
+    the warehouse, and with it any session of the account's last week that is missing there.
 
     Alpaca's keys come from APCA_API_KEY_ID and APCA_API_SECRET_KEY, or from a file `.env`
     of mode 600 in this folder. --bars and --date imply --simulate, which ignores all APCA_*.

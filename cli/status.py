@@ -26,10 +26,10 @@ def status(
 ) -> None:
     """Show the sessions: cash, positions, open orders, P&L.
 
-    Entries are those of the day, Orders the open ones. Running coordinators are asked, and also
-    report their streams. Other sessions are read from the journals under MULTI_TRADER_HOME; of a
-    coordinator's simulated sessions only the newest is shown. Exit 1 if a journal cannot be read;
-    all others are shown.
+    The column Entries counts those of the day, the column Orders the open ones. Running
+    coordinators are asked, and also report their streams. Other sessions are read from the journals
+    under MULTI_TRADER_HOME; of a coordinator's simulated sessions only the newest is shown. Exit 1
+    if a journal cannot be read; all others are shown.
 
     \b
     Example:

@@ -37,8 +37,8 @@ def strategies(
 ) -> None:
     """List the strategy types, their parameters and defaults.
 
-    Including those of installed packages and of the files in --strategies. Exit 2 if one of these
-    cannot be used; the reason names file and line.
+    The list includes the types of installed packages and of the files in --strategies. Exit 2 if
+    one of these cannot be used; the reason names file and line.
 
     \b
     Example:

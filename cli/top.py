@@ -44,7 +44,7 @@ def top(
 ) -> None:
     """Watch the running sessions, live in the terminal.
 
-    It asks every second and changes nothing. Keys: q quits; n e d p o t sort by name, equity,
+    It refreshes every second and changes nothing. Keys: q quits; n e d p o t sort by name, equity,
     day P&L, positions, open orders, entries; r reverses the order; arrows and page keys
     scroll. Without a terminal it prints one frame. Exit 1 if no coordinator runs.
 

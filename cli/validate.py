@@ -30,7 +30,7 @@ def validate(
 ) -> None:
     """Check a configuration and list every error in it.
 
-    Each has its place in the file. Exit 2 if there is any.
+    Each error comes with its place in the file. Exit 2 if there are any.
 
     \b
     Example:
