@@ -1,4 +1,4 @@
-"""Which orders Alpaca takes: the rules of the reference's part C, with their statuses and bodies.
+"""Which orders Alpaca takes: its rules, with the status and body of each refusal.
 
 Rule: functions here look and refuse (`Rejection`); they change nothing. `read_ticket` judges the
 request by itself; the others judge it against the account.

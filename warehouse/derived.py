@@ -1,6 +1,6 @@
 """Results that views would otherwise compute anew for each query: stored with each session's load.
 
-They are in the loader's own tables, beside the contract's, and derive from the contract's rows
+They are in tables of the loader's own, and derive from the session's rows in the other tables
 alone. Zero amounts are not divided: converting an amount to a double is most of the cost.
 """
 

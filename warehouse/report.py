@@ -231,7 +231,7 @@ def _shadows(beside: QueryResult) -> str:
 
 
 def _kept(variants: QueryResult) -> str:
-    """Of a sweep: what the rest of the page leaves out."""
+    """For a sweep: what the rest of the page leaves out."""
     ((count, kept),) = variants.rows
     if count == kept:
         return ""

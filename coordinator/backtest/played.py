@@ -25,7 +25,7 @@ class Means(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PlayedSession:
-    """A finished session, ready for the warehouse; `summarize` makes GUIDE's summary of its end."""
+    """A finished session, ready for the warehouse; `summarize` makes the summary of its end."""
 
     session_id: str
     session_date: date
@@ -44,7 +44,7 @@ class PlayedSession:
 
     @property
     def summary(self) -> str:
-        """GUIDE's summary of the session's end, empty if there is none."""
+        """The summary of the session's end, as a live one prints it; empty if there is none."""
         return self.summarize()
 
     @property

@@ -67,7 +67,7 @@ def failing_of_many(failing: Mapping[str, Failing], variants: int) -> str:
 
 @dataclass(slots=True)
 class Tally:
-    """Adds sessions up as they finish; `summarize` makes GUIDE's summary of the last one."""
+    """Adds sessions up as they finish; `summarize` makes the summary of the last one."""
 
     summarize: Callable[[], str] = str
     sessions: int = 0
@@ -78,7 +78,7 @@ class Tally:
 
     @property
     def summary(self) -> str:
-        """GUIDE's summary at the end of the last session."""
+        """The summary of the last session's end, as a live one prints it."""
         return self.summarize()
 
     @property

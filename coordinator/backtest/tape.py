@@ -79,7 +79,7 @@ class Tape:
             del self._ours[key]
 
     def _newest(self, need: Need) -> list[Bar]:
-        """Of a stock only bars of regular sessions, none of which crosses midnight UTC."""
+        """For a stock, only the bars of regular sessions, none of which crosses midnight UTC."""
         found: list[Bar] = []
         oldest = need.before - FURTHEST
         days = self.feed.days(need.symbol, oldest.date(), need.before.date())

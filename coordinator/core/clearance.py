@@ -1,7 +1,7 @@
 """Whether an order may still be sent when its turn comes, and how much of a position can be sold.
 
 An order that waits, for an opposite one or for a restart, was decided on books that others may have
-moved since. No sale may be of more than the account has.
+moved since. No sale may exceed what the account has.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class Clearance:
     def denial(self, order: Order, now: datetime) -> Denial | None:
         """Why an order may not be sent any more; None if it may.
 
-        Of an entry: a halt, a freeze, a book that others have taken from meanwhile, or its market
-        has closed: the broker would keep a buy that comes after the close, and fill it at the next
-        open. Of an exit: a human has sold, or the broker taken back, what it was to sell.
+        For an entry: a halt, a freeze, a book that others have taken from meanwhile, or a closed
+        market (the broker would keep a buy that comes after the close, and fill it at the next
+        open). For an exit: a human has sold, or the broker has taken back, what it was to sell.
         """
         if order.side is Side.SELL:
             available = self.available(order.symbol) + order.open_qty

@@ -202,7 +202,7 @@ class OrderDesk:
             self._release_next(order.symbol, now)
 
     def _bought_since(self, withdrawn: Order) -> bool:
-        """Whether its strategy bought the ticker again: a late word of it is no wish to sell."""
+        """Whether its strategy bought the ticker again, so that late news is no reason to sell."""
         whose = withdrawn.strategy, withdrawn.symbol
         own = [o for o in self.books.orders if (o.strategy, o.symbol) == whose]
         later = [o for o in own[own.index(withdrawn) + 1 :] if not o.never_at_broker]

@@ -1,9 +1,9 @@
 """The engine: a message in, records and commands out. It does no input or output of its own.
 
 All decisions of one minute see the cash and the positions from before it (`core/minute_views.py`);
-fills count from the next minute on, and at once what others than the strategy's own orders move.
-The books change only by the records made here and those of the account's other coordinators, in the
-order in which they are made.
+fills count from the next minute on, and what anything but the strategy's own orders moves counts at
+once. The books change only by the records made here and those of the account's other coordinators,
+in the order in which they are made.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Explains why a strategy did or did not trade on its last bar, from what the engine decided with.
 
 An explanation is made on request and changes nothing. It asks in the engine's own order: is the bar
-one to decide on, is the strategy warm, what does it hold, what does its signal want, has it the
-cash, does anything deny the entry.
+one to decide on, is the strategy warm, what does it hold, what does its signal want, is there
+enough cash, does anything deny the entry.
 """
 
 from __future__ import annotations

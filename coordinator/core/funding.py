@@ -1,9 +1,9 @@
 """Funds the strategies' books from UNASSIGNED, which holds what no strategy owns.
 
 A new book gets its initial cash. An existing book goes on as it is; if its configured cash was
-edited, the difference is a transfer. Of a book that is to have less, only what is free moves: its
-shares and its open orders are paid for, and another book would be given those dollars again. The
-rest moves at a later start or reload, once it is free.
+edited, the difference is a transfer. If a book is to have less, only its free cash moves: what is
+in shares or on order is spent, and another book must not be given those dollars again. The rest
+moves at a later start or reload, once it is free.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Marks(MutableMapping[str, Decimal]):
     def moved(self, bars: Sequence[Bar], fraction: Decimal) -> list[Bar]:
         """The bars that may close further than `fraction` from their tickers' marks.
 
-        A bar of a ticker without a mark is none of them.
+        A bar of a ticker without a mark does not count.
         """
         least, last = float(fraction) * SLACK, self._last
         try:

@@ -125,7 +125,7 @@ class MinuteViews:
             self._at_least(one, max(due))
 
     def discard(self, one: Participant) -> None:
-        """Discard a View, because its book is about to be moved by others than its own orders."""
+        """Discard a View: something other than its strategy's orders is about to move its book."""
         before = self._discarded.get(one.name)
         self._discarded[one.name] = before if one.view is None else one.view.minute
         one.view = None

@@ -1,7 +1,8 @@
 """Lets a session go on with another configuration, reloaded or found edited by a restart.
 
-A strategy that joins begins as at a start; one that changes keeps its book and its baseline; one
-that is gone keeps its book, and what is to be sold of it is remembered until it is sold.
+A strategy that joins begins as at a start; one that changes keeps its book and its baseline. One
+that is gone keeps its book, too, and positions of it that are to be sold are remembered until they
+are.
 """
 
 from __future__ import annotations

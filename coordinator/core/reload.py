@@ -1,7 +1,7 @@
 """The difference between the configuration that a session trades with and an edited one.
 
 A strategy is known by its name. One that goes on with new parameters, tickers or limits keeps its
-book. What one that is gone holds is kept, or sold, as the operator chose.
+book. The positions of a strategy that is gone are kept or sold, as the operator chose.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 A fill belongs to the session in which it happened, unless its order was carried on to the next; a
 reversal or a correction of an execution, to the session of that execution; a fee, to that of its
 date. Everything else stays where it was booked. Each session after the one that a booking belongs
-to, up to the one that booked it, begins with the books that it should have found. A fill of a
-strategy's order that the books had forgotten went to UNASSIGNED, as if traded by hand: that is no
-fill of the day on which the strategy has the order, and stays too.
+to, up to the one that booked it, begins with the books that it should have found. A fill of an
+order that the books had forgotten went to UNASSIGNED, as if traded by hand. It does not belong to
+the day on which a strategy has that order, and stays where it is, too.
 
 Cash, quantities and fees do not depend on the order of bookings, and are those of the restated day.
 Realised P&L does: it stays as it was booked, except that of the late bookings, which moves with

@@ -1,7 +1,7 @@
 """Finds the strategies that may act on a minute's bars, and the Views of their books to decide on.
 
-Most strategies cannot act on most bars. One that has no signal which matters to it, and no position
-that a limit guards, is not asked and costs no time here. That changes no decision.
+Most strategies cannot act on most bars. A strategy without a signal that matters to it, and without
+a position that a limit guards, is not asked and costs no time here. That changes no decision.
 """
 
 from __future__ import annotations

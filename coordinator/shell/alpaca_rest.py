@@ -1,8 +1,8 @@
 """The REST port over alpaca-py, with time-outs switched on and its hidden retries switched off.
 
-By itself the SDK waits for ever and sends an order up to four times. An answer that proves that the
-broker refused raises BrokerRejected; any other failure proves nothing and raises BrokerUnavailable.
-Call each instance from one thread only: HTTP sessions are not shared.
+Left alone, the SDK waits for ever and sends an order up to four times. An answer that proves that
+the broker refused raises BrokerRejected; any other failure proves nothing and raises
+BrokerUnavailable. Call each instance from one thread only: HTTP sessions are not shared.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ NOT_ALPACAS = (
     "perhaps a proxy, or another server, answers instead of Alpaca: look at the network, and at"
     " APCA_API_BASE_URL and APCA_API_DATA_URL"
 )
-"""What to do about an answer that is none of Alpaca's."""
+"""What to do about an answer that does not come from Alpaca."""
 _TITLE = re.compile(r"<title>\s*([^<]{1,80}?)\s*</title>", re.IGNORECASE)
 TIMEOUT_S = 10.0
 PAGES_S = 60.0
@@ -210,7 +210,7 @@ def _place(error: requests.RequestException) -> str:
 
 
 def _not_empty(answer: T | None) -> T:
-    """The answer; there is none to a redirect, which is never followed."""
+    """The answer. A redirect is never followed, and counts as no answer."""
     if answer is None:
         raise BrokerUnavailable(f"the broker's answer was empty; {NOT_ALPACAS}")
     return answer

@@ -1,7 +1,7 @@
-"""Executions that the broker took back or corrected while nobody heard of it, by REST's word.
+"""Finds executions that the broker took back or corrected while nobody was listening, by REST.
 
-The stream tells of it once, and only to who is connected. REST shows what is left: how much of the
-order is filled, and of which executions that consists.
+The stream reports this once, and only to clients that are connected at that moment. REST shows what
+is left: how much of the order is filled, and of which executions that consists.
 """
 
 from __future__ import annotations

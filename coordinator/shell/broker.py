@@ -1,7 +1,7 @@
 """Typed requests to the broker over the REST port; blocking.
 
 Answers are parsed here, page by page, into our values. A refusal raises BrokerRejected, an answer
-that proves nothing BrokerUnavailable, one that cannot be parsed Malformed. Of a list of orders,
+that proves nothing BrokerUnavailable, one that cannot be parsed Malformed. In a list of orders,
 executions, activities or bars, malformed items are left out, counted and logged: the others still
 count, and a missing one shows up as a difference when the books are compared with the account.
 """

@@ -1,7 +1,7 @@
 """Warm-up bars: each ticker's newest bars before the session, fetched once for all strategies.
 
 They come from the warm-up flow's file as far as it reaches, and from the broker's REST where they
-are missing or newer. Of a stock only bars of the exchange's regular sessions count.
+are missing or newer. For a stock, only bars of the exchange's regular sessions count.
 """
 
 from __future__ import annotations

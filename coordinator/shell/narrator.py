@@ -35,7 +35,7 @@ class Narrator:
         self._warming = {spec.name for spec in specs}
 
     def banner(self, *, paper: bool) -> None:
-        """The start-up lines of the guide."""
+        """Log the start-up lines: the mode and each strategy."""
         log.info(RULE)
         session = self._books.session.session_id if self._books.session else ""
         log.info("Starting MultiTraderCoordinator", extra=About(session=session))

@@ -1,4 +1,4 @@
-"""Which of the log's lines are said while what they tell of repeats itself every few seconds."""
+"""Decides which log lines are written while the same thing happens every few seconds."""
 
 from __future__ import annotations
 

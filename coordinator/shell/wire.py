@@ -119,7 +119,7 @@ def parse_bar(raw: Raw, symbol: str | None = None) -> Bar:
 
 
 def parse_bars(raws: Sequence[Raw], refuse: Callable[[Malformed], None]) -> list[Bar]:
-    """The bars of a stream's frame, in its order; `refuse` gets the error of each that is none.
+    """The bars of a stream's frame, in its order; `refuse` gets the errors of the rest.
 
     A plain bar passes at once and keeps its numbers as they came; `parse_bar` judges the rest. Both
     judge alike.

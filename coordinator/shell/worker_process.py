@@ -257,7 +257,7 @@ def _alarm(within_s: float, of_s: float | None = None) -> Iterator[None]:
 
 
 def _signal(answer: object) -> int | None:
-    """The answer as a signal; None if it is none."""
+    """The answer as a signal; None if it is not one."""
     if not isinstance(answer, Real) or isinstance(answer, bool):
         return None
     return next((signal for signal in (1, -1, 0) if answer == signal), None)
