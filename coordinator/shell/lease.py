@@ -11,8 +11,9 @@ import fcntl
 import os
 import re
 import resource
+import time
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,8 @@ from coordinator.errors import OperatorError, SafetyRefusal
 from coordinator.shell.folders import file_name, private_folder
 
 LEASES = Path(".multi-trader") / "leases"
+LOOKS_S = 10 * (0.005,)
+"""Local seconds after which a lease is tried again that somebody may only have looked at."""
 MOST_FILES = 10_240
 """How many files may be open, if the system allows so many; macOS allows no more."""
 
@@ -147,14 +150,12 @@ class Leases:
         self._make_folder()
         path = self._folder / f"{name}.lock"
         handle = self._held.enter_context(_opened(path))
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(handle):
             holder = handle.read().strip() or "unknown"
             raise LeaseHeld(
                 f"another coordinator (process {holder}) already {action}. Stop it first: two would"
                 " place every order twice."
-            ) from None
+            )
         handle.truncate(0)
         handle.write(f"{os.getpid()}\n")
         handle.flush()
@@ -206,6 +207,16 @@ def _allow_many_files() -> None:
     most = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _locked(handle: IO[str]) -> bool:
+    """Lock the file, unless another process holds it for longer than `is_held` takes to look."""
+    for wait_s in (*LOOKS_S, 0.0):
+        with suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(wait_s)
+    return False
 
 
 def _opened(path: Path) -> IO[str]:

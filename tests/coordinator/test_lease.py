@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -136,6 +138,17 @@ def test_one_lease_cannot_be_had_twice_in_one_process_either(tmp_path: Path) -> 
         first.take_for_account("PA1", ["stocks"])
         with pytest.raises(LeaseHeld, match="account PA1"):
             second.take_for_account("PA1", ["stocks"])
+
+
+def test_a_start_is_not_refused_because_somebody_just_looks_who_is_running(tmp_path: Path) -> None:
+    with Leases(tmp_path) as first:
+        first.take_for_coordinator("PA1", "crypto")
+    (lease,) = tmp_path.iterdir()
+    looking = lease.open()
+    fcntl.flock(looking, fcntl.LOCK_SH)  # as `is_held` does
+    threading.Timer(0.002, looking.close).start()
+    with Leases(tmp_path) as ours:
+        ours.take_for_coordinator("PA1", "crypto")
 
 
 def test_a_session_that_starts_again_keeps_the_leases_that_it_has(tmp_path: Path) -> None:
