@@ -160,7 +160,14 @@ def _run(operator: Operator, reach: Reach, opened: r.SessionOpened) -> Run:
             )
 
     return Run(
-        setup=Setup(opened.coordinator, opened.mode, opened.feed, opened.config_hash, specs=()),
+        setup=Setup(
+            coordinator=opened.coordinator,
+            mode=opened.mode,
+            feed=opened.feed,
+            config_hash=opened.config_hash,
+            specs=(),
+            crypto_fee_rate=opened.crypto_fee_rate,
+        ),
         settings=reach.settings,
         speed=operator.speed,
         check_account=check,

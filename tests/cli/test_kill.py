@@ -193,6 +193,23 @@ def test_the_command_sells_under_the_configuration_that_the_session_had_last(
     assert kinds(tmp_path, r.SessionResumed, r.Reconfigured) == ["Reconfigured", "SessionResumed"]
 
 
+@pytest.mark.thorough
+def test_the_command_books_the_fee_of_coins_that_the_configuration_has(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    config = configs.single("momentum", "BTC/USD") | {"crypto_fee_rate": 0.004}
+    with venue(tmp_path) as running:
+        run_here(running, config, tmp_path, until=OPEN + timedelta(minutes=3))
+        assert running.snapshot().positions["BTC/USD"] > 0
+        killed = at(running, "kill")
+    assert killed.code == 0
+    sold = [e.record for e in read_kinds(journal_of(tmp_path), r.FillBooked)][-1]
+    assert isinstance(sold, r.FillBooked)
+    rate = sold.fee / (sold.qty * sold.price)
+    assert (sold.side, round(rate, 6)) == (Side.SELL, Decimal("0.004"))
+    assert kinds(tmp_path, r.SessionOpened, r.SessionResumed) == ["SessionOpened", "SessionResumed"]
+
+
 @pytest.mark.slow
 def test_what_the_command_sold_is_in_the_books_and_the_next_session_goes_on_from_there(
     at: Callable[..., Said], tmp_path: Path
