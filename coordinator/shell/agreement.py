@@ -7,6 +7,7 @@ compared with it. Nothing is traded on books that do not sum to the account. Blo
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -125,7 +126,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
         settling.keep(earlier, new)
         for finding in found:
             log.error("⚠ %s (%s)", finding.note, finding.discrepancy_id)
-    return list(dict.fromkeys([*unsent, *_released(desk)]))
+    return list(dict.fromkeys([*unsent, *_to_send(desk.blotter.out)]))
 
 
 def agree_at_the_end(
@@ -140,11 +141,22 @@ def agree_at_the_end(
     engine.reconciler.at_rest = True
     for looks, depth in _attempts(settling, books.last_at or settling.broker.clock()):
         seen = looks.take(books.posted.version, depth)
-        settling.decide(session, lambda s=seen: engine.handle(s).records)  # type: ignore[misc]
+        settling.decide(session, partial(_followed, engine, seen))
         found = differences(books, seen)
         if not found:
             break
     return seen, _unexplained(books, found, seen.now)
+
+
+def _followed(engine: Engine, seen: m.AccountSeen) -> list[r.Record]:
+    """What follows from a reading of the account, in which an order is never sent any more."""
+    records: list[r.Record] = []
+    messages = deque[m.Message]([seen])
+    while messages:
+        outcome = engine.handle(messages.popleft())
+        records += outcome.records
+        messages += [m.OrderAbsent(name, seen.now) for name in _to_send(outcome)]
+    return records
 
 
 def _attempts(settling: Settling, since: datetime) -> Iterator[tuple[Looks, Depth]]:
@@ -230,9 +242,9 @@ def _old(orders: Iterable[Order], now: datetime) -> set[str]:
     return {o.client_order_id for o in orders if now - o.decided_at >= MINUTE}
 
 
-def _released(desk: OrderDesk) -> list[str]:
+def _to_send(outcome: m.Outcome) -> list[str]:
     """The ids of the orders whose turn has come."""
-    return [c.client_order_id for c in desk.blotter.out.commands if isinstance(c, m.SubmitOrder)]
+    return [c.client_order_id for c in outcome.commands if isinstance(c, m.SubmitOrder)]
 
 
 @exactly
@@ -267,7 +279,7 @@ def settle_orders(
         if order_id in old:
             desk.give_up(order_id, now)
     unsent = [order_id for order_id in unknown if order_id not in old]
-    return desk.blotter.out.records, list(dict.fromkeys([*unsent, *_released(desk)]))
+    return desk.blotter.out.records, list(dict.fromkeys([*unsent, *_to_send(desk.blotter.out)]))
 
 
 def refuse_differences(found: Iterable[r.DiscrepancyFound]) -> None:

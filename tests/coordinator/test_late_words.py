@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.core import messages as m
+from coordinator.core.discrepancies import DiscrepancyFound
 from coordinator.core.opening import session_id
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reconcile import LOOKS, ROUNDING_LOOKS
@@ -140,6 +141,14 @@ class Play:
             one.look(Depth.ACTIVITIES)
             while one.answers:
                 one.take(one.answers.pop(0))
+
+    def agreed_at_the_end(self) -> list[DiscrepancyFound]:
+        """X's session is over; the differences that its last comparison leaves."""
+        engine, journal = self.x.engine, self.x._journal
+        assert engine is not None
+        assert journal is not None
+        settling = Settling(self.x.books, journal, self.rest, lambda s: void(self.later(s)))  # type: ignore[arg-type]
+        return agree_at_the_end(settling, engine, self.x.session)[1]
 
     def held(self) -> dict[str, Decimal]:
         """Who holds how much SPY by X's books, which must be the account."""
@@ -385,14 +394,24 @@ def test_what_a_human_traded_while_rest_was_away_is_found_at_the_end_of_the_sess
     play.by_hand(3)
     play.later(600)
     play.x.take(minute_bars(play.now - timedelta(seconds=61), {"SPY": PRICE}, ["SPY"]))
-    engine, journal = play.x.engine, play.x._journal
-    assert engine is not None
-    assert journal is not None
-    settling = Settling(play.x.books, journal, play.rest, lambda s: void(play.later(s)))  # type: ignore[arg-type]
-    _, found = agree_at_the_end(settling, engine, play.x.session)
-    assert found == []
+    assert play.agreed_at_the_end() == []
     play.look()  # which sees that what was found is explained
     assert play.held() == {UNASSIGNED: D(13)}
+
+
+def test_an_exit_that_the_end_of_a_session_makes_possible_is_not_left_as_if_it_were_sent(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    play.executed(ticket, 100, play.x)
+    play.board["A", "SPY"] = -1
+    play.later(60)
+    play.x.take(minute_bars(OPEN + MINUTE, {"SPY": PRICE}, ["SPY"]))
+    play.executed(ticket, 80)  # before the cancellation came, and nobody heard of it
+    assert play.agreed_at_the_end() == []
+    assert not play.x.books.orders.open()
+    assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
 
 
 @pytest.mark.parametrize("dated_s", [0.0, 7.0, 900.0])
