@@ -85,7 +85,9 @@ def import_account(
         if write_plan is not None:
             with write_plan.open("x", encoding="utf-8") as file:
                 file.write(found.form())
-            complain(f"{write_plan}: fill in whose each position shall be, then --plan it.")
+            complain(
+                f"{write_plan}: fill in each position's strategy, then carry it out with --plan."
+            )
 
 
 def _carry_out(account: Importing, plan: Plan, *, sure: bool) -> None:

@@ -98,7 +98,7 @@ def tell_what_is_not_loaded() -> None:
     try:
         missing = _missing(sources)
     except (WarehouseError, OSError) as error:
-        complain(f"Warning: whether the warehouse has every session is not known. {error}")
+        complain(f"Warning: it is not known whether the warehouse has every session. {error}")
         return
     if missing:
         names = ", ".join(source.session_id for source in missing)

@@ -74,8 +74,8 @@ def _show(found: Reconciliation) -> None:
     ]
     print_table(headings, rows, right=range(1, 4))
     complain(
-        f"{found.account}: the books and the broker differ. Find out why; what is right as the"
-        " broker has it, take with --accept ID."
+        f"{found.account}: the books and the broker differ. Find out why; where the broker is"
+        " right, accept its figure with --accept ID."
     )
 
 

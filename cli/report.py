@@ -66,8 +66,8 @@ def report(
         return
     if session is not None:
         raise OperatorError(
-            "--session is one session, and --start, --end and --account are several: give one of"
-            " both."
+            "--session selects one session; --start, --end and --account select several. Give one"
+            " or the other."
         )
     first, last = _range(warehouse, start, end, account)
     name = f"{account}_{first}_{last}.html" if account else f"{first}_{last}.html"

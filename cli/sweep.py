@@ -122,7 +122,7 @@ def _print(
     if variants and (caution := test.caution(sessions)):
         typer.echo(caution)
     if test.left_out:
-        typer.echo(f"{test.left_out:,} combinations are no valid strategy and were left out.")
+        typer.echo(f"{test.left_out:,} combinations make no valid strategy and were left out.")
     typer.echo(f"Account {test.test.account} in the warehouse {place}")
 
 

@@ -67,7 +67,7 @@ def validate(
     if checked.swept:
         typer.echo(
             f"{len(checked.swept):,} of them are variants of a sweep, for `multi-trader backtest`"
-            f" alone; {checked.left_out:,} more combinations are no valid strategy."
+            f" alone; {checked.left_out:,} more combinations make no valid strategy."
         )
 
 

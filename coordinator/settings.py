@@ -271,7 +271,7 @@ def _dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
-        raise CredentialsError(f"{path} cannot be read: {reason}; write it anew") from None
+        raise CredentialsError(f"{path} cannot be read: {reason}; write it again") from None
     found = {}
     for line in lines:
         name, equals, value = line.strip().removeprefix("export ").partition("=")

@@ -102,7 +102,7 @@ class SweepPlaying:
         return (
             f"{self.sessions} of {self.sweep.test.sessions} sessions of {len(self.sweep.names):,}"
             f" variants.{best} Fills: {self.sweep.test.model}."
-            + (f" {left:,} combinations are no valid strategy." if left else "")
+            + (f" {left:,} combinations make no valid strategy." if left else "")
             + (f" **Warning:** {warning}" if (warning := self.sweep.warning) else "")
             + f" Account `{self.sweep.test.account}` in the warehouse; ask `v_sweep` for all."
         )

@@ -86,7 +86,7 @@ class ReloadClient:
         try:
             return Request(do="reload", by=self.by, config=config, remove=self.remove, token=token)
         except ValidationError as error:
-            raise OperatorError(f"Not to be asked for: {complaint(error)}.") from None
+            raise OperatorError(f"The reload cannot be asked for: {complaint(error)}.") from None
 
     def _running(self) -> tuple[str, str]:
         """Account and name of the one running coordinator."""

@@ -193,7 +193,7 @@ class Scout:
             self._process = None
             raise OperatorError(f"{what}: {fault}; {REPAIR}") from None
         if not isinstance(told, dict):
-            raise OperatorError(f"{what}: its process told {told!r}; {REPAIR}")
+            raise OperatorError(f"{what}: its process answered {told!r}; {REPAIR}")
         return told
 
     def end(self) -> None:
