@@ -103,6 +103,7 @@ class LiveSession:
     def resume(self, unsent: Sequence[str]) -> None:
         """Go on where an earlier process stopped: send its `unsent` orders, look up the open ones,
         and fetch the bars missed since."""
+        self._hear_others()  # an operator may have killed while it started
         self._commit(self.engine.resume(unsent, self._clock.now()))
         self.gap_repair.ask_for_orders()
         self.gap_repair.ask_for_bars()

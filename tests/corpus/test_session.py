@@ -28,7 +28,7 @@ from coordinator.shell.ports import Ports
 from coordinator.shell.streams import market_stream, order_stream
 from coordinator.shell.watchdog import Depth
 from coordinator.shell.workers import Threads
-from tests.coordinator.bench import OPEN, Bench, bar, spec
+from tests.coordinator.bench import OPEN, Bench, bar, order_id, spec
 from tests.coordinator.messages import BAR, FILL, fill, without
 from tests.corpus.answers import Answers, answering
 from tests.simulator.clients import until
@@ -186,6 +186,24 @@ def test_an_open_order_of_which_nothing_is_heard_is_asked_for_again_and_again(
     with answering() as (broker, answers):
         answers.always({"timestamp": NOW.isoformat(), "bars": {}})
         asyncio.run(play(broker, answers))
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_restart_sends_no_buy_again_after_a_kill_that_came_while_it_started(
+    tmp_path: Path, killed: bool
+) -> None:
+    def story(desk: Desk) -> None:
+        desk.bench.minute(9, {"SPY": "100", "QQQ": "200"})
+        assert desk.bench.order("B").decided_at == NOW
+        if killed:
+            journal = Journal(tmp_path / "journal.db", "PA1", "operator")
+            journal.append("", [r.Killed(NOW, "an operator")])
+            journal.close()
+        desk.live.resume([order_id("B")])
+
+    beside = (spec("B", {("SPY", 9): 1}),)
+    sent = () if killed else ("/v2/orders",)
+    rest_is_asked(tmp_path, story, LOOK_UP, *GAP, *sent, beside=beside)
 
 
 @pytest.mark.parametrize("event", ["new", "accepted", "canceled", "restated", "fill"])
