@@ -181,6 +181,7 @@ class LiveSession:
             case m.ClockRead():
                 self._take_clock(item)
             case m.BarsArrived():
+                self._hear_others()  # an operator may have taken what these would spend
                 if item.origin is r.Origin.BACKFILL:
                     self.watchdog.repaired(self.intake.unseen(item.bars))
                 self._commit(self.engine.handle(item))
@@ -284,7 +285,6 @@ class LiveSession:
 
     def _take_bars(self, bars: tuple[Bar, ...]) -> None:
         if bars:
-            self._hear_others()  # an operator may have taken what these would spend
             self._clock.advance(bars[0].end)
             self._take(m.BarsArrived(self._clock.now(), bars, r.Origin.LIVE))
 

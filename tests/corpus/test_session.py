@@ -274,13 +274,21 @@ def test_a_session_is_over_ten_seconds_after_the_close_for_its_last_bars_come_af
         asyncio.run(play(broker))
 
 
-def test_bars_are_decided_on_with_what_an_operator_has_taken_just_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("origin", [r.Origin.LIVE, r.Origin.BACKFILL])
+def test_bars_are_decided_on_with_what_an_operator_has_taken_just_before(
+    tmp_path: Path, origin: r.Origin
+) -> None:
     def story(desk: Desk) -> None:
         operator = Journal(tmp_path / "journal.db", "PA1", "/operator")
         cash = desk.bench.books.ledger["B"].cash
         operator.append("", [taken("B", -cash), taken(UNASSIGNED, cash)])
         operator.close()
-        desk.live._take_bars((bar("QQQ", 10, "200"),))
+        bars = (bar("QQQ", 10, "200"),)
+        if origin is r.Origin.LIVE:
+            desk.live._take_bars(bars)
+        else:
+            desk.live.intake.open_gap(["QQQ"])
+            desk.live._take(m.BarsArrived(bars[0].end, bars, origin))
         assert desk.bench.books.ledger["B"].cash == 0
         assert not desk.bench.books.orders.open_of("B")
 
