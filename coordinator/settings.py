@@ -190,31 +190,38 @@ def read_settings(
     with KEYS_LOCK:
         given = {name: value for name, value in environment.items() if value.strip()}
     known = {**_dotenv((folder or Path()) / ".env", given), **given}
-    missing = [name for name in KEYS if not known.get(name, "").strip()]
-    if missing:
-        raise KeysMissing(
-            f"Missing Alpaca API credentials: set {' and '.join(missing)} (or put them into a file"
-            " .env of mode 600), or trade on the simulator, which needs none:"
-            " multi-trader run --simulate."
-        )
-    for name in KEYS:
-        if not _NO_SPACE.fullmatch(known[name].strip()):
-            raise CredentialsError(
-                f"{name} holds a blank, or a sign that no key of Alpaca's has: copy it again."
-            )
+    key_id, secret = _keys_in(known)
     trading = _allowed(
         known, "APCA_API_BASE_URL", LIVE_TRADING if live else PAPER_TRADING, "https"
     ).removesuffix("/v2")
     _refuse_unarmed(trading, live=live)
     return Settings(
-        key_id=known[KEYS[0]].strip(),
-        secret=known[KEYS[1]].strip(),
+        key_id=key_id,
+        secret=secret,
         trading_url=trading,
         data_url=_allowed(known, "APCA_API_DATA_URL", MARKET_DATA, "https").removesuffix("/v2"),
         stream_url=_allowed(known, "APCA_API_STREAM_URL", MARKET_STREAM, "wss"),
         home=home_folder(known),
         allow_live=known.get("MULTI_TRADER_ALLOW_LIVE", ""),
     )
+
+
+def _keys_in(known: Mapping[str, str]) -> tuple[str, str]:
+    """The key's id and its secret, without blanks around them; errors as in `read_settings`."""
+    key_id, secret = keys = [known.get(name, "").strip() for name in KEYS]
+    missing = [name for name, key in zip(KEYS, keys, strict=True) if not key]
+    if missing:
+        raise KeysMissing(
+            f"Missing Alpaca API credentials: set {' and '.join(missing)} (or put them into a file"
+            " .env of mode 600), or trade on the simulator, which needs none:"
+            " multi-trader run --simulate."
+        )
+    for name, key in zip(KEYS, keys, strict=True):
+        if not _NO_SPACE.fullmatch(key):
+            raise CredentialsError(
+                f"{name} holds a blank, or a sign that no key of Alpaca's has: copy it again."
+            )
+    return key_id, secret
 
 
 def has_keys(environment: Mapping[str, str], folder: Path | None = None) -> bool:

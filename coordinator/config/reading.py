@@ -198,25 +198,10 @@ def _assemble(
     """Validate a document; `given` are ready strategies by entry, `problems` those found before."""
     if not isinstance(document, Mapping):
         raise ConfigError(source, [Problem(ROOT, 'should be an object: {"strategies": [...]}')])
-    found = list(problems)
-    rules: dict[int, Strategy | None] = dict(given or {})
     entries = entries_of(document)
-    sweeps = sweeps_of(entries, rules, types)
-    for index, entry in entries:
-        if index not in rules and index not in sweeps:
-            rules[index], wrong = maker(index, entry, types)
-            found += wrong
-    found += [problem for index in rules for problem in window_problem(index, rules[index])]
-    for index, entry in entries:
-        place = ("strategies", index, "tickers")
-        found += wrong_ticker_count(rules.get(index), entry.get("tickers"), place)
-    found += wrong_sweeps(entries, sweeps)
-    parsed = None
-    try:
-        parsed = ConfigDocument.model_validate(_with_tickers(document))
-    except ValidationError as error:
-        found += problems_of(error)
-    found += conflicts(document)
+    rules, sweeps, found = _rules_of(entries, types, given or {}, maker)
+    parsed, misfits = _parsed(document)
+    found = [*problems, *found, *misfits, *conflicts(document)]
     reported = {problem.path for problem in found}
     more = nulls(document) + not_finite(document)
     found += [problem for problem in more if problem.path not in reported]
@@ -224,6 +209,35 @@ def _assemble(
     if parsed is None or found:
         raise ConfigError(source, in_order(found))
     return _configured(parsed, name, rules, sweeps)
+
+
+def _rules_of(
+    entries: Sequence[tuple[int, Mapping[str, Any]]],
+    types: StrategyTypes,
+    given: Mapping[int, Strategy | None],
+    maker: RuleMaker,
+) -> tuple[dict[int, Strategy | None], dict[int, Expanded], list[Problem]]:
+    """The strategies that the entries name, or their sweeps, by entry; and what is wrong there."""
+    rules, found = dict(given), list[Problem]()
+    sweeps = sweeps_of(entries, rules, types)
+    for index, entry in entries:
+        if index not in rules and index not in sweeps:
+            rules[index], wrong = maker(index, entry, types)
+            found += wrong
+    for index, rule in rules.items():
+        found += window_problem(index, rule)
+    for index, entry in entries:
+        place = ("strategies", index, "tickers")
+        found += wrong_ticker_count(rules.get(index), entry.get("tickers"), place)
+    return rules, sweeps, found + wrong_sweeps(entries, sweeps)
+
+
+def _parsed(document: Mapping[str, Any]) -> tuple[ConfigDocument | None, list[Problem]]:
+    """The document by its model, or what the model finds wrong."""
+    try:
+        return ConfigDocument.model_validate(_with_tickers(document)), []
+    except ValidationError as error:
+        return None, problems_of(error)
 
 
 def _with_tickers(document: Mapping[str, Any]) -> dict[str, Any]:
