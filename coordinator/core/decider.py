@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from coordinator.core import records as r
 from coordinator.core import risk
-from coordinator.core.controls import Gate
 from coordinator.core.desk import OrderDesk
+from coordinator.core.gate import Gate
 from coordinator.core.lane import FAULT, StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.minute_views import MinuteView, Participant

@@ -19,13 +19,14 @@ from coordinator.core import operator
 from coordinator.core import records as r
 from coordinator.core.blotter import Blotter
 from coordinator.core.books import Books
-from coordinator.core.controls import LEAPS_WITHIN, Controls, Gate
+from coordinator.core.controls import LEAPS_WITHIN, Controls
 from coordinator.core.decider import Decider
 from coordinator.core.desk import OrderDesk
 from coordinator.core.discrepancies import DiscrepancyKind, finding
 from coordinator.core.explanation import Case, Explanation
 from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.funding import unmoved
+from coordinator.core.gate import Gate
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.liquidation import Liquidation

@@ -15,7 +15,7 @@ from decimal import Decimal
 from coordinator.core import risk
 from coordinator.core.amounts import dollars, shown, signed
 from coordinator.core.books import Books
-from coordinator.core.controls import free_in_account
+from coordinator.core.gate import free_in_account
 from coordinator.core.lane import SAYS_NOTHING, Lane, StrategySpec
 from coordinator.core.ledger import Position
 from coordinator.core.minute_views import MinuteView
