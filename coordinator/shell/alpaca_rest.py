@@ -48,7 +48,15 @@ _TITLE = re.compile(r"<title>\s*([^<]{1,80}?)\s*</title>", re.IGNORECASE)
 TIMEOUT_S = 10.0
 PAGES_S = 60.0
 """Of market data one page is a megabyte, and a slow line takes its time."""
-UNSENT = Retry(total=1, connect=1, read=False, redirect=0, status=0, other=0)
+UNSENT = Retry(
+    total=1,
+    connect=1,
+    read=False,
+    redirect=0,
+    status=0,
+    other=0,
+    respect_retry_after_header=False,  # else a 429 that says when to come again counts as none
+)
 """A connection that cannot be opened is tried once more: nothing was sent over it."""
 RESTED_S = 20.0
 """Local seconds without a request after which a connection is not used again: a gateway on the way

@@ -286,6 +286,24 @@ def test_an_answer_that_proves_nothing_is_not_asked_for_again_behind_our_back(
         assert set(counts.values()) == {1}
 
 
+def test_a_429_that_says_when_to_come_again_is_heard_whatever_was_asked(tmp_path: Path) -> None:
+    faults: list[dict[str, object]] = [{"kind": "http_429", "retry_after_s": 7, "times": 9}]
+    heard: list[tuple[int, str]] = []
+    with broker(faults, tmp_path) as (_, simulator):
+        url = simulator.url
+        known = Settings("PK1", SECRET, url, url, simulator.stream_url, Path("x"), "")
+
+        def listen(_: Api, status: int, headers: Mapping[str, str]) -> None:
+            heard.append((status, headers["Retry-After"]))
+
+        asked = Broker(AlpacaRest(known, on_answer=listen), feed="iex")
+        for ask in (asked.clock, lambda: asked.cancel("1"), lambda: asked.submit(order(1))):
+            with pytest.raises(BrokerUnavailable, match=r"HTTP 429: .*; run fewer programs"):
+                ask()
+        assert set(simulator.snapshot().requests.values()) == {1}
+    assert heard == [(429, "7")] * 3
+
+
 def test_a_request_that_hangs_ends_with_our_own_deadline(tmp_path: Path) -> None:
     faults: list[dict[str, object]] = [{"kind": "delay_response", "delay_s": 2, "times": 1}]
     with (
