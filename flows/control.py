@@ -135,8 +135,14 @@ async def controlled_state(
     `publish` is there for tests to replace.
     """
     if (action in OF_ONE) is not bool(strategy):
-        of = "the name of a strategy" if action in OF_ONE else "no strategy: it is of everything"
-        return Failed(message=f"{action} takes {of}. Nothing was done; run it again so.")
+        of = (
+            "the name of a strategy"
+            if action in OF_ONE
+            else "no strategy: it applies to all of them"
+        )
+        return Failed(
+            message=f"{action} takes {of}. Nothing was done: correct that, and run it again."
+        )
     try:
         if action == "status":
             return await _status(operator.home, publish)

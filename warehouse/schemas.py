@@ -270,7 +270,9 @@ def _checks(column: Column) -> list[pandera.Check]:
     if column.kind is Kind.TEXT and column.required:
         checks.append(_check(lambda s: s != "", "is empty"))
     if column.words:
-        checks.append(_check(lambda s: s.isin(column.words), f"is none of {_list(column.words)}"))
+        checks.append(
+            _check(lambda s: s.isin(column.words), f"is none of {', '.join(column.words)}")
+        )
     if column.kind is Kind.FRACTION:
         checks.append(_check(_finite, "is not a finite number"))
     if column.more_than is not None:
@@ -299,10 +301,6 @@ def _finite(values: pd.Series[Any]) -> pd.Series[bool]:
 
 def _plausible(values: pd.Series[Any]) -> Any:
     return (values < LIMIT) & (values > -LIMIT)
-
-
-def _list(words: tuple[str, ...]) -> str:
-    return ", ".join(words)
 
 
 def _build(table: Table) -> pandera.DataFrameSchema:

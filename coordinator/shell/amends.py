@@ -57,7 +57,7 @@ def _amended(broker: Broker, suspects: Sequence[Order], now: datetime) -> list[m
     try:
         known = gather(suspects, broker, _not_at_all, patient=())
     except (BrokerRejected, Malformed) as error:
-        log.error("what the broker took back of an order's executions cannot be had: %s", error)
+        log.error("the broker could not be asked which executions it took back: %s", error)
         return []
     found: list[m.OrderUpdate] = []
     for order in suspects:

@@ -207,7 +207,7 @@ class LiveSession:
         if abs(step_s := self._clock.step_s(reading.now)) > SKEW_S:
             log.warning(
                 "⚠ the broker's clock stepped by %.1f s; it is followed"
-                " (a simulator's that runs fast is told by --clock-speed)",
+                " (if it is a simulator's that runs fast, give --clock-speed)",
                 step_s,
             )
         self._clock.advance(reading.now)

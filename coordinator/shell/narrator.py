@@ -266,7 +266,7 @@ def tell_edited(records: Iterable[r.Record]) -> None:
         if isinstance(record, r.Reconfigured):
             log.info("the session goes on with another configuration (%s)", record.by)
             for name in record.mended:
-                log.info("[%s] is not what failed today any more: it trades again", name)
+                log.info("[%s] was changed since it failed today: it trades again", name)
 
 
 def _tell_operator(record: _Operator) -> None:

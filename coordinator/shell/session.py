@@ -146,7 +146,7 @@ async def _come_up(stream: Stream, watchdog: Watchdog, run: Run) -> None:
             ) from None
         if not is_orders:
             raise
-        log.warning("[%s] not to be had, asking REST instead: %s", stream.watch.name, error)
+        log.warning("[%s] not available; asking REST instead: %s", stream.watch.name, error)
 
 
 async def stop_all(streams: Sequence[Stream]) -> None:

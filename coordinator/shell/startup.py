@@ -47,7 +47,8 @@ def read_sessions(broker: Broker, now: datetime) -> list[Hours]:
         return broker.calendar(first, last)
     except BrokerError as error:
         log.warning(
-            "⚠ the broker's calendar cannot be had (%s): going by exchange-calendars", error
+            "⚠ the broker's calendar cannot be had (%s); using the library exchange-calendars",
+            error,
         )
         return list(exchange_sessions(first, last))
 
