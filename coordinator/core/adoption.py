@@ -45,7 +45,7 @@ class Plan:
 
     def activity_id(self, number: int) -> str:
         """The id of the n-th move's postings; moves are numbered from 1."""
-        return f"import.{self.id}.{number}"
+        return f"{r.IMPORT}{self.id}.{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,8 @@ def price(books: Books, market: Market, symbol: str) -> Decimal | None:
     """Dollars per unit at which a position changes hands; None if no price is known.
 
     If the coordinator's newest session followed the ticker, its last close, at which both books
-    value the position; otherwise the broker's newest close or, if it has none, the last mark.
+    value the position; otherwise the broker's newest close, at which they do from then on, or, if
+    it has none, the last mark.
     """
     mark = books.ledger.marks.get(symbol)
     found = mark if symbol in books.last_bar else market.prices.get(symbol, mark)

@@ -207,10 +207,19 @@ class Books:
         """Post an activity; a book that its session opens only after that has it in its opening."""
         if self.posted.add_activity(record) and record.strategy in self.ledger:
             self.ledger.adjust(record)
+            if record.is_import and record.price:
+                self._value_imported(record)
             if record.kind is r.ActivityKind.SPLIT:
                 self.split.add(record.symbol)
                 self.neighbours.marks.pop(record.symbol, None)  # of before the split
                 self.ledger.follow_split(record, self.last_bar.get(record.symbol))
+
+    def _value_imported(self, moved: r.ActivityBooked) -> None:
+        """Value a ticker at the price at which a plan moves it: a mark that nobody follows may be
+        of weeks ago. Not if a third book holds it, whose day has ended at that mark."""
+        if self.ledger.units(moved.symbol).keys() <= {UNASSIGNED, moved.strategy}:
+            self.ledger.marks[moved.symbol] = moved.price
+            self.neighbours.marks.pop(moved.symbol, None)
 
     def _end(self, record: r.SessionEnded) -> None:
         """End a session. If cash agreed, what its executions left unsettled is less than a cent."""

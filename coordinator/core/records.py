@@ -28,6 +28,8 @@ from coordinator.core.values import ZERO, Bar, Reason, Side
 
 CROSS = "cross."
 """How the id of an execution between two of our books begins."""
+IMPORT = "import."
+"""How the id of what a human's plan moves begins."""
 
 
 class Origin(Enum):
@@ -299,6 +301,11 @@ class ActivityBooked:
     allocated_by: str
     day: date
     settles: Decimal = ZERO
+
+    @property
+    def is_import(self) -> bool:
+        """Whether a human's plan moves it."""
+        return self.activity_id.startswith(IMPORT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from coordinator.core.adoption import Move, adoption, refusals
+from coordinator.commands.accounts import Account
+from coordinator.core.adoption import Move, Recipient, adoption, refusals
 from coordinator.core.values import UNASSIGNED
 from coordinator.readers import session_sources
+from coordinator.shell.journal import Journal
+from coordinator.shell.startup import replay
 from coordinator.status import read_status
 from tests.coordinator.bench import Bench, D, spec
 from tests.coordinator.test_adoption import (
@@ -22,9 +26,10 @@ from tests.coordinator.test_adoption import (
     plan,
     shares,
 )
+from tests.coordinator.test_readers import keep
 from tests.coordinator.test_reload import reload
 from tests.coordinator.test_restatement import House, days_later
-from tests.coordinator.test_statement import check_identities
+from tests.coordinator.test_statement import check_identities, ended
 from warehouse import Store, load_session
 
 ALPHA = spec("Alpha", {}, tickers=["QQQ"])
@@ -90,4 +95,38 @@ def test_what_a_book_was_given_before_its_strategy_began_is_what_it_began_with(
     assert {one.name: one.equity for one in view.strategies}["Beta"] == D("6212.34")
     with Store.open(":memory:") as store:
         results = [load_session(store, source) for source in session_sources(tmp_path)]
+        assert [one.message for one in results if one.status != "loaded"] == []
+
+
+def test_what_a_strategy_left_behind_days_ago_passes_on_at_the_price_of_now_in_every_days_row(
+    tmp_path: Path,
+) -> None:
+    """Nobody has followed SPY since the first day, when it was at 50; it is at 100 by now."""
+    old, other = spec("Old", {}, tickers=["SPY"]), spec("Other", {}, tickers=["QQQ"])
+    new = spec("New", {}, tickers=["SPY"], cash="5000")
+    path = tmp_path / "PA1" / "journal.db"
+    bench = Bench(old, holdings=TEN_SPY)
+    bench.minute(0, {"SPY": "50"})
+    known = {one.name: Recipient(one.name, one.tickers, one.initial_cash) for one in (old, new)}
+    given = adoption(bench.books, plan(shares("Old", "SPY", "10")), known, MARKET, bench.now, "me")
+    bench.books.apply_all(given)
+    bench.records += given
+    keep(tmp_path, ended(bench))
+    for day, specs in ((1, (other,)), (2, (other, new))):
+        with closing(Journal(path, "PA1", "bench")) as journal:
+            books, _ = replay(journal, "bench")
+        bench = Bench(*specs, books=books, plan=days_later(day))
+        bench.minute(1440 * day, {"QQQ": "400", **({"SPY": "100"} if new in specs else {})})
+        keep(tmp_path, ended(bench))
+        if day == 1:
+            moves = plan(shares("Old", "SPY", "-10"), shares("New", "SPY", "10"), name="p2")
+            with Account.open(path, seen_by="bench") as account:
+                moved = adoption(account.books, moves, known, MARKET, bench.now, "me")
+                account.decide("", moved.copy)
+    sources = session_sources(tmp_path)
+    won = [{day["strategy"]: day["net_pnl"] for day in one.rows()["pnl_daily"]} for one in sources]
+    assert [day.get("Old") for day in won] == [0, 500, None]
+    assert [day.get("New") for day in won] == [None, None, 0]
+    with Store.open(":memory:") as store:
+        results = [load_session(store, source) for source in sources]
         assert [one.message for one in results if one.status != "loaded"] == []
