@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from coordinator.core import risk
 from coordinator.core.amounts import dollars, shown, signed
@@ -25,19 +26,37 @@ from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, UNASSIGNED, ZERO, Denial, Side
 
 
+class Did(StrEnum):
+    """What a strategy did at a ticker's last bar, or why nothing; the first that holds is named."""
+
+    FAULT = "fault"
+    NO_BAR = "no_bar"
+    ENTRY = "entry"
+    EXIT = "exit"
+    LAST_BAR = "last_bar"
+    ORDERS_UNSEEN = "orders_unseen"
+    HOLDS = "holds"
+    WARMING_UP = "warming_up"
+    NO_SIGNAL = "no_signal"
+    ORDER_OPEN = "order_open"
+    NO_CASH = "no_cash"
+    DENIED = "denied"
+    UNDECIDED = "undecided"
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """One strategy on one ticker at its last bar; numbers are texts for people, not for sums.
 
-    `did` is one word for the outcome of the bar, `because` a sentence. `held_back` are reasons that
-    would deny an entry now, whether or not the signal asks for one.
+    `because` is a sentence on what it `did`. `held_back` are reasons that would deny an entry now,
+    whether or not the signal asks for one.
     """
 
     strategy: str
     strategy_type: str
     ticker: str
     at: datetime
-    did: str
+    did: Did
     because: str
     signal: int
     bars_seen: int
@@ -101,26 +120,27 @@ class Case:
             held_back=tuple(self._held_back()),
         )
 
-    def _outcome(self) -> tuple[str, str]:
-        """A word and a sentence for the outcome of the last bar."""
+    def _outcome(self) -> tuple[Did, str]:
+        """What it did at the last bar, and a sentence on it."""
         if self.lane.fault:
             fault = f"The strategy failed and is not asked again: {self.lane.fault}."
-            return "fault", f"{fault} Repair its file, then `multi-trader reload`."
+            return Did.FAULT, f"{fault} Repair its file, then `multi-trader reload`."
         if not self._counts():
-            return "no_bar", "This session has brought no bar of it yet."
+            return Did.NO_BAR, "This session has brought no bar of it yet."
         if order := self._order_of_the_bar():
-            return ("entry" if order.side is Side.BUY else "exit"), _order_in_words(order)
+            did = Did.ENTRY if order.side is Side.BUY else Did.EXIT
+            return did, _order_in_words(order)
         if self._is_last():
-            return "last_bar", "Nothing is decided on the bar that ends at the session's close."
+            return Did.LAST_BAR, "Nothing is decided on the bar that ends at the session's close."
         if not self.sees_orders:
-            return "orders_unseen", "The states of the orders are not known: nothing is decided."
+            return Did.ORDERS_UNSEEN, "The states of the orders are not known: nothing is decided."
         if self.asset.can_order(self._position().qty):
-            return "holds", self._why_it_holds()
+            return Did.HOLDS, self._why_it_holds()
         if self._is_cold():
-            return "warming_up", f"{self.bars} of {self.spec.min_warmup_bars} bars have been seen."
+            return Did.WARMING_UP, self._bars_in_words()
         if self.lane.signal <= 0:
             wish = "wants to be flat, and it is" if self.lane.signal else "leaves all as it is"
-            return "no_signal", f"The signal is {signed(self.lane.signal)}: it {wish}."
+            return Did.NO_SIGNAL, f"The signal is {signed(self.lane.signal)}: it {wish}."
         return self._why_it_did_not_buy()
 
     def _why_it_holds(self) -> str:
@@ -144,19 +164,20 @@ class Case:
         left = f"{shown(-unowned)} {self.ticker} left the account without an order"
         return f" But {left}, and cannot be sold: see `multi-trader import-account`."
 
-    def _why_it_did_not_buy(self) -> tuple[str, str]:
-        """A word and a sentence, where the signal is +1, nothing is held and no order was made."""
+    def _why_it_did_not_buy(self) -> tuple[Did, str]:
+        """The same where the signal is +1, nothing is held and no order was made."""
+        bullish = "The signal is +1, and"
         if self._busy():
-            return "order_open", "The signal is +1, and an order of its own is open already."
+            return Did.ORDER_OPEN, f"{bullish} an order of its own is open already."
         close = self.books.ledger.marks[self.ticker]
         cash, equity = self._spendable()
         if not risk.entry_qty(self.asset, self.spec.limits, equity, cash, close):
             least = f"the least that the broker takes at {shown(close)}"
-            return "no_cash", f"The signal is +1, and its {_at_hand(cash)} cannot buy {least}."
+            return Did.NO_CASH, f"{bullish} its {_at_hand(cash)} cannot buy {least}."
         denial = self.books.denied.get((self.spec.name, self.ticker), "")
         if denial:
-            return "denied", f"The signal is +1, and the entry was denied: {self._in_words(denial)}"
-        return "undecided", "The signal is +1, and the bar was not decided on: the next one may be."
+            return Did.DENIED, f"{bullish} the entry was denied: {self._in_words(denial)}"
+        return Did.UNDECIDED, f"{bullish} the bar was not decided on: the next one may be."
 
     def _order_of_the_bar(self) -> Order | None:
         """The newest order that was decided on at the last bar."""
@@ -198,6 +219,9 @@ class Case:
             return ""
         return f"{shown(position.qty)} at {shown(position.avg_price)} on average"
 
+    def _bars_in_words(self) -> str:
+        return f"{self.bars} of {self.spec.min_warmup_bars} bars have been seen."
+
     def _limits(self) -> Iterator[tuple[str, str]]:
         """Each limit with what is used of it."""
         limits, name = self.spec.limits, self.spec.name
@@ -221,7 +245,7 @@ class Case:
         if not self.plan.is_open(self.ticker, self.now):
             yield self._in_words(Denial.SESSION)
         if self._is_cold():
-            yield f"warm-up: {self.bars} of {self.spec.min_warmup_bars} bars have been seen."
+            yield f"warm-up: {self._bars_in_words()}"
         yield from (self._in_words(denial) for denial in self.denials)
 
     def _in_words(self, denial: str) -> str:
