@@ -22,8 +22,15 @@ log = logging.getLogger("coordinator")
 LOG_FORMAT = "%(asctime)s [%(levelname)s] %(message)s"
 LOG_TIME = "%Y-%m-%d %H:%M:%S"
 STOPPING = (
-    "Stopping: waiting for the ends of open orders, and for what the broker still has to answer"
+    "Stopping: waiting for the ends of open orders, and for what the broker still has to answer."
+    " Ctrl-C once more leaves at once"
 )
+LEFT = (
+    "Left at once. The journal keeps what was done; unless the broker was simulated, the next start"
+    " resumes from it"
+)
+INTERRUPTED = 130
+"""A shell's exit code of a program that Ctrl-C ended."""
 
 
 class MultiTraderCoordinator:
@@ -88,7 +95,8 @@ class MultiTraderCoordinator:
     async def run(self) -> SessionOutcome:
         """Trade until the session's end, Ctrl-C, SIGTERM or `stop()`, then log the summary.
 
-        If the script has not configured logging, the log goes to stderr.
+        A second Ctrl-C ends the whole program at once. If the script has not configured logging,
+        the log goes to stderr.
 
         Raises:
             OperatorError: credentials are missing, or trading was refused for safety.
@@ -128,10 +136,18 @@ def _logging_to_stderr() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM end the session in order, if this is the main thread."""
-    loop = asyncio.get_running_loop()
+    """Let SIGINT and SIGTERM end the session in order, if this is the main thread.
 
-    def heed() -> None:
+    A second SIGINT ends the process: what waits for the broker in other threads cannot be stopped.
+    """
+    loop, interrupts = asyncio.get_running_loop(), 0
+
+    def heed(number: int) -> None:
+        nonlocal interrupts
+        interrupts += number == signal.SIGINT
+        if interrupts > 1:
+            log.warning(LEFT)
+            os._exit(INTERRUPTED)
         if not stop.is_set():
             log.info(STOPPING)
         stop.set()
@@ -139,7 +155,7 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
     installed = []
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
-            loop.add_signal_handler(number, heed)
+            loop.add_signal_handler(number, heed, number)
         except (RuntimeError, ValueError, NotImplementedError):
             break  # not the main thread: the script handles the signals and calls stop()
         installed.append(number)

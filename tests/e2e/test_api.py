@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import signal
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -92,6 +95,36 @@ def test_the_guides_script_trades_and_shows_its_log_and_summary(tmp_path: Path) 
     assert "[INFO] Stopping: waiting for the ends of open orders" in told
     assert "[INFO] MULTI-TRADER COORDINATOR SUMMARY" in told
     assert {fill["strategy"] for fill in session_rows(tmp_path)["fills"]} >= {"Own"}
+
+
+@pytest.mark.thorough
+def test_a_second_ctrl_c_ends_a_script_at_once_though_its_broker_is_silent(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT],
+            env={
+                **dict.fromkeys(("APCA_API_BASE_URL", "APCA_API_DATA_URL"), url),
+                "MULTI_TRADER_HOME": str(tmp_path),
+                "HOME": str(tmp_path),
+                "PYTHONIOENCODING": "utf-8",
+            },
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            text=True,
+            encoding="utf-8",
+        )
+        assert process.stderr is not None
+        with process, process.stderr as told:
+            connection, _ = silent.accept()  # it asks by now, and is answered nothing
+            process.send_signal(signal.SIGINT)
+            heard = list(itertools.takewhile(lambda line: "Stopping:" not in line, told))
+            process.send_signal(signal.SIGINT)
+            heard += told
+            connection.close()
+    assert process.returncode == 130, heard
+    assert "[WARNING] Left at once. The journal keeps what was done;" in heard[-1]
+    assert not any("Traceback" in line for line in heard)
 
 
 @pytest.mark.thorough
