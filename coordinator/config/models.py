@@ -10,15 +10,21 @@ from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ValidationInfo,
+    field_validator,
+)
 
 from coordinator.config.sweep_block import Sweep
 from coordinator.core.controls import Controls
 from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.values import NAME_PATTERN, SYMBOL_PATTERN, is_crypto
-from coordinator.strategies.base import Exact, Strategy, plain_value
-
-_FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True)
+from coordinator.strategies.base import Exact, Strategy, plain_value, whole_where_meant
 
 LONGEST_NAME = 200
 """Bytes of a coordinator's name: a report's file name holds it, the session's date and the account,
@@ -49,14 +55,23 @@ class StrategyMode(Enum):
     SHADOW = "shadow"
 
 
-class RiskConfig(BaseModel):
+class _Part(BaseModel):
+    """A part of a configuration: frozen, and strict, but for integers written as 20.0."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_meant(cls, value: object, info: ValidationInfo) -> object:
+        return whole_where_meant(cls.model_fields[str(info.field_name)].annotation, value)
+
+
+class RiskConfig(_Part):
     """One strategy's limits; None means no limit. Floats mean their decimal text: 0.1 is one tenth.
 
     Raises:
         pydantic.ValidationError: for a value outside its range, or an unknown name.
     """
-
-    model_config = _FROZEN
 
     max_position_size: Annotated[
         Exact,
@@ -80,14 +95,12 @@ class RiskConfig(BaseModel):
     ] = None
 
 
-class ControlsConfig(BaseModel):
+class ControlsConfig(_Part):
     """Limits on the entries of all strategies together; None means no limit.
 
     Raises:
         pydantic.ValidationError: for a value outside its range, or an unknown name.
     """
-
-    model_config = _FROZEN
 
     price_collar: Annotated[
         Exact | None,
@@ -123,10 +136,8 @@ class ControlsConfig(BaseModel):
         return plain_value({"price_collar": None} | limits)  # type: ignore[no-any-return]
 
 
-class SharedSettings(BaseModel):
+class SharedSettings(_Part):
     """The settings of a strategy that a document and a configuration share."""
-
-    model_config = _FROZEN
 
     name: Annotated[
         str, Field(pattern=f"^{NAME_PATTERN.pattern}$", description="unique; names its book")
@@ -158,10 +169,8 @@ class SharedSettings(BaseModel):
     risk_config: Annotated[RiskConfig, Field(description="limits of this strategy")] = RiskConfig()
 
 
-class AccountSettings(BaseModel):
+class AccountSettings(_Part):
     """The settings of the account that a document and a configuration share."""
-
-    model_config = _FROZEN
 
     mode: Annotated[
         Mode, Field(strict=False, description="live also needs --live and MULTI_TRADER_ALLOW_LIVE")

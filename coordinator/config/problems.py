@@ -32,13 +32,15 @@ RuleMaker = Callable[
 ]
 """Makes the strategy object that an entry names, or finds its problems, as `rule_for` does."""
 
-_KNOWN: Known = {
+KNOWN: Known = {
     "": tuple(one.alias or name for name, one in ConfigDocument.model_fields.items()),
     "strategies": tuple(StrategyDocument.model_fields),
     "risk_config": tuple(RiskConfig.model_fields),
     "controls": tuple(ControlsConfig.model_fields),
     "range": tuple(one.alias or name for name, one in SweepRange.model_fields.items()),
 }
+KNOWN_TO_PROGRAMS = {**KNOWN, "strategies": ("strategy", *KNOWN["strategies"])}
+"""The same in a Python program, whose entries may hold a strategy object."""
 _PARTS = {
     "": "the document itself",
     "strategies": "a strategy",
@@ -72,7 +74,7 @@ _PATTERNS = {
 }
 
 
-def problems_of(error: ValidationError, known: Known = _KNOWN, under: Place = ()) -> list[Problem]:
+def problems_of(error: ValidationError, known: Known = KNOWN, under: Place = ()) -> list[Problem]:
     """A model's errors as problems, with `under` before each place."""
     found = []
     for detail in error.errors(include_url=False):
@@ -90,7 +92,7 @@ def _as_written(place: Place) -> Place:
     return place
 
 
-def sentence(detail: ErrorDetails, known: Known = _KNOWN) -> str:
+def sentence(detail: ErrorDetails, known: Known = KNOWN) -> str:
     """A model's error as a sentence for users."""
     kind, names = detail["type"], [step for step in detail["loc"] if isinstance(step, str)]
     if kind == "extra_forbidden":

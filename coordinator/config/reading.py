@@ -22,7 +22,10 @@ from coordinator.config.models import (
     StrategyConfig,
 )
 from coordinator.config.problems import (
+    KNOWN,
+    KNOWN_TO_PROGRAMS,
     STRATEGIES_DIR,
+    Known,
     RuleMaker,
     conflicts,
     entries_of,
@@ -195,12 +198,15 @@ def _assemble(
     problems: Iterable[Problem] = (),
     maker: RuleMaker = rule_for,
 ) -> CoordinatorConfig:
-    """Validate a document; `given` are ready strategies by entry, `problems` those found before."""
+    """Validate a document; `problems` were found before.
+
+    `given` are a Python program's ready strategies by entry; None for a file.
+    """
     if not isinstance(document, Mapping):
         raise ConfigError(source, [Problem(ROOT, 'should be an object: {"strategies": [...]}')])
     entries = entries_of(document)
     rules, sweeps, found = _rules_of(entries, types, given or {}, maker)
-    parsed, misfits = _parsed(document)
+    parsed, misfits = _parsed(document, KNOWN if given is None else KNOWN_TO_PROGRAMS)
     found = [*problems, *found, *misfits, *conflicts(document)]
     reported = {problem.path for problem in found}
     more = nulls(document) + not_finite(document)
@@ -232,12 +238,14 @@ def _rules_of(
     return rules, sweeps, found + wrong_sweeps(entries, sweeps)
 
 
-def _parsed(document: Mapping[str, Any]) -> tuple[ConfigDocument | None, list[Problem]]:
-    """The document by its model, or what the model finds wrong."""
+def _parsed(
+    document: Mapping[str, Any], known: Known
+) -> tuple[ConfigDocument | None, list[Problem]]:
+    """The document by its model, or what the model finds wrong; `known` are the allowed keys."""
     try:
         return ConfigDocument.model_validate(_with_tickers(document)), []
     except ValidationError as error:
-        return None, problems_of(error)
+        return None, problems_of(error, known)
 
 
 def _with_tickers(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,19 @@ def exact_number(value: object) -> Decimal:
 Exact = Annotated[Decimal, BeforeValidator(exact_number)]
 """A number parameter as an exact decimal."""
 
+
+def whole_where_meant(wanted: object, value: object) -> object:
+    """The integer 20 of 20.0 where `wanted`, a field's annotation, is one; else the value itself.
+
+    JSON and its Schema know one kind of number, in which both are the same.
+    """
+    if wanted not in (int, int | None) or not isinstance(value, float | Decimal):
+        return value
+    number = Decimal(value)
+    is_whole = number.is_finite() and abs(number) < LARGEST_NUMBER and number == int(number)
+    return int(number) if is_whole else value
+
+
 IN_BARS = "bars"
 """Marks a parameter that is a number of bars to look back."""
 
@@ -148,9 +161,11 @@ class Strategy(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _lists_where_tuples_are_meant(cls, value: object, info: Any) -> object:
+    def _as_meant(cls, value: object, info: Any) -> object:
         wanted = cls.model_fields[info.field_name].annotation
-        return tuple(value) if isinstance(value, list) and get_origin(wanted) is tuple else value
+        if isinstance(value, list) and get_origin(wanted) is tuple:
+            return tuple(value)
+        return whole_where_meant(wanted, value)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -26,7 +26,7 @@ from coordinator.core.controls import Controls
 from coordinator.errors import ConfigError
 from coordinator.strategies import AdaptiveStrategy, MomentumStrategy
 from coordinator.strategies.registry import BUILT_IN
-from tests.coordinator.bad_configs import BAD, controls, entry, one, risk, several
+from tests.coordinator.bad_configs import BAD, controls, entry, one, params, risk, several
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = {
@@ -305,6 +305,24 @@ def test_the_schema_accepts_every_file_in_configs_and_the_guides_example() -> No
     judge.validate(json.loads(controls(price_collar=None)))
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (one(min_warmup_bars=50.0), one(min_warmup_bars=50)),
+        (risk(max_daily_trades=5.0), risk(max_daily_trades=5)),
+        (controls(max_orders_per_minute=3.0), controls(max_orders_per_minute=3)),
+        (params("momentum", lookback_period=20.0), params("momentum", lookback_period=20)),
+        (one(min_warmup_bars=5).replace("5", "5e1"), one(min_warmup_bars=50)),
+    ],
+)
+def test_an_integer_may_be_written_with_a_decimal_point_as_the_schema_has_it(
+    written: str, meant: str
+) -> None:
+    Draft202012Validator(schema()).validate(json.loads(written))
+    assert written != meant
+    assert config_hash(parse_config(written, "x")) == config_hash(parse_config(meant, "x"))
+
+
 def test_a_file_may_name_the_schema_for_its_editor_and_means_the_same() -> None:
     document = {"$schema": "multi_trader.schema.json"} | json.loads(GUIDE)
     Draft202012Validator(schema()).validate(document)
@@ -315,9 +333,7 @@ def test_a_file_may_name_the_schema_for_its_editor_and_means_the_same() -> None:
 SCHEMA_CANNOT_KNOW = {
     "a name given to two strategies",
     "a key given twice",
-    "warm-up as a decimal",
-    "entries as a decimal",
-    "a window as a decimal",
+    "entries beyond every number",
     "cash beyond any account",
     "cash beyond every float",
     "cash finer than any coin",

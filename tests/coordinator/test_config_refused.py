@@ -76,7 +76,7 @@ def test_a_device_without_an_end_is_no_configuration() -> None:
         (one(tickers=["btc-usd"]), "did you mean 'BTC/USD'?"),
         (several(entry(), mode="Live"), "'paper' or 'live', got 'Live'"),
         (risk(max_position_size=1.5), "less than or equal to 1, got 1.5"),
-        (one(min_warmup_bars=10.0), "should be an integer, got 10.0"),
+        (one(min_warmup_bars=10.5), "should be an integer, got 10.5"),
         (several(entry(), entry()), "already the name of strategies[0]"),
         ('{"strategies": [\n  {"name": }]}', "line 2, column 12"),
         (b'{\n\n "name": "\xe9"}', "byte 0xe9 on line 3"),
@@ -130,6 +130,7 @@ def test_an_error_of_the_configuration_survives_pickling() -> None:
         ({"strategy": RsiStrategy(), "risk_config": 5}, R0),
         ({"initial_cash": Decimal("NaN")}, f"{S0}.initial_cash"),
         ({"min_warmup_bars": True}, f"{S0}.min_warmup_bars"),
+        ({"min_warmup_bars": Decimal("sNaN")}, f"{S0}.min_warmup_bars"),
     ],
 )
 def test_a_python_program_gets_the_same_errors(changes: dict[str, Any], path: str) -> None:
@@ -139,6 +140,14 @@ def test_a_python_program_gets_the_same_errors(changes: dict[str, Any], path: st
     with pytest.raises(ConfigError) as refused:
         configure([made])
     assert [problem.path for problem in refused.value.problems] == [path]
+
+
+def test_a_python_program_is_told_that_it_may_give_an_object() -> None:
+    made = {"name": "A", "strategi": RsiStrategy(), "tickers": ["SPY"]}
+    with pytest.raises(ConfigError, match=r"did you mean 'strategy'\? \(known: strategy, name,"):
+        configure([made])
+    with pytest.raises(ConfigError, match=r"did you mean 'strategy_type'\? \(known: name,"):
+        parse_config(one(strategi="rsi"), "bad")
 
 
 def test_strategies_must_stand_in_a_list_in_python_too() -> None:

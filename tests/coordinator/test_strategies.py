@@ -248,7 +248,7 @@ def test_equal_parameters_make_equal_strategies_whatever_they_are_written_as() -
             ["rsi_oversold", "short_window"],
         ),
         (RsiStrategy, {"rsi_period": 1}, ["rsi_period"]),
-        (RsiStrategy, {"rsi_period": 14.0}, ["rsi_period"]),
+        (RsiStrategy, {"rsi_period": 14.5}, ["rsi_period"]),
         (RsiStrategy, {"period": 14}, ["period"]),
         (MomentumStrategy, {"momentum_threshold": float("nan")}, ["momentum_threshold"]),
         (MomentumStrategy, {"momentum_threshold": True}, ["momentum_threshold"]),
