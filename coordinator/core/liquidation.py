@@ -22,6 +22,8 @@ from coordinator.core.values import Reason, Side, is_crypto
 
 REFUSED_PAUSE = timedelta(minutes=1)
 """How long after the broker has refused a sale it is not tried again."""
+_NOT_SENT = OrderStatus.WAITING, OrderStatus.SUBMITTED
+"""At a start these are states of orders that the broker does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +63,20 @@ class Liquidation:
 
     def end_untraded(self, now: datetime) -> None:
         """End the open orders of what left the configuration while nobody ran, but what is to be
-        sold goes on. A session without strategies only sells, and ends none of them."""
-        books = self.books
-        for order in books.orders.open() if self.traded else ():
-            strategy, symbol = order.strategy, order.symbol
-            if strategy in books.days and (strategy, symbol) not in self.traded:
-                given_up = symbol in books.given_up.get(strategy, ())
-                sold = given_up or books.halts.sells(strategy)
-                removal = Removal.FLATTEN if sold else Removal.DORMANT
-                self.end_orders(strategy, symbol, removal, now)
+        sold goes on. A session without strategies leaves those at the broker, and sends no buys."""
+        for order in self.books.orders.open():
+            whose = order.strategy, order.symbol
+            if not self.traded:
+                if order.side is Side.BUY and order.status in _NOT_SENT:
+                    self.desk.withdraw(order, Reason.REMOVED, now)
+            elif order.strategy in self.books.days and whose not in self.traded:
+                self.end_orders(*whose, self._removal(*whose), now)
+
+    def _removal(self, strategy: str, symbol: str) -> Removal:
+        """What becomes of a position that is not traded any more."""
+        given_up = symbol in self.books.given_up.get(strategy, ())
+        is_sold = given_up or self.books.halts.sells(strategy)
+        return Removal.FLATTEN if is_sold else Removal.DORMANT
 
     def _sell_given_up(self, now: datetime) -> None:
         """Sell what an edited configuration has given up, and end the orders that it left open."""

@@ -13,8 +13,8 @@ from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
 from coordinator.core.messages import Act
 from coordinator.core.orders import OrderStatus
-from coordinator.core.values import MINUTE, UNASSIGNED, Side
-from tests.coordinator.bench import CLOSE, OPEN, STOCKS, Bench, D, order_id, report, spec
+from coordinator.core.values import MINUTE, UNASSIGNED, Reason, Side
+from tests.coordinator.bench import CLOSE, OPEN, STOCKS, Bench, D, asset, order_id, report, spec
 
 BUY, SELL = Side.BUY, Side.SELL
 HALF = {"max_position_size": "0.5"}
@@ -173,6 +173,22 @@ def test_an_entry_that_a_crash_kept_from_the_broker_is_not_sent_once_its_strateg
     elsewhere(bench, r.Paused(bench.now, "A", BY))
     fresh = Bench(*bench.specs, books=bench.books)
     assert fresh.engine.resume([order_id("A")], bench.now).commands == []
+
+
+@pytest.mark.parametrize("released", [True, False], ids=["not sent", "waits for its turn"])
+def test_who_gets_one_strategy_out_sends_no_entry_that_a_crash_kept_from_the_broker(
+    *, released: bool
+) -> None:
+    bench = holding("A", "B")
+    at, qty, price = bench.now, D(5), D(100)
+    entry = r.OrderIntended(
+        at, order_id("A", 2), "A", "QQQ", BUY, qty, price, Reason.SIGNAL, released
+    )
+    bench.books.apply_all([entry, r.FlattenRequested(at, "B", BY)])
+    command = Bench(books=bench.books, assets={"SPY": asset("SPY"), "QQQ": asset("QQQ")})
+    outcome = command.engine.resume([order_id("A", 2)] if released else [], at)
+    sent = [c for c in outcome.commands if isinstance(c, m.SubmitOrder)]
+    assert [(c.client_order_id, c.side) for c in sent] == [(order_id("B", 2), SELL)]
 
 
 def test_replaying_the_records_gives_the_same_halts() -> None:
