@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 from cli.app import app
 from coordinator.commands.import_plan import parse_plan
 from coordinator.config import load_config
-from coordinator.core.explanation import Did
 from coordinator.core.values import Denial
 from docs import configuration
 from tests.cli.conftest import Said, Shell, _logging_as_before, command
@@ -194,10 +193,3 @@ def test_each_reason_why_an_entry_is_denied_stands_in_the_table_of_them() -> Non
     table = page.partition("## Why an entry was denied")[2].partition("\n## ")[0]
     reasons = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     assert sorted(re.findall(r"`(\w+)`", "".join(reasons))) == sorted(Denial)
-
-
-def test_each_word_for_what_a_strategy_did_stands_in_the_table_of_them() -> None:
-    page = (ROOT / "docs" / "watching.md").read_text(encoding="utf-8")
-    table = page.partition("| word | means |")[2].partition("\n\n")[0]
-    words = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    assert sorted(re.findall(r"`(\w+)`", "".join(words))) == sorted(Did)
