@@ -65,7 +65,7 @@ def show(views: Sequence[StatusView]) -> None:
         typer.echo(f"{left_out} older simulated {several} left out; --json has all.")
     headings = ("Strategy", "Cash", "Equity", "PnL", "Day PnL", "Entries", "Orders")
     absent: set[str] = set()
-    for view in sorted(shown, key=_is_running):
+    for view in sorted(shown, key=lambda view: view.is_running):
         heading = f"{view.account}  {view.coordinator}  {view.session_id}  {view.mode}"
         absent |= set(
             print_table(
@@ -89,23 +89,20 @@ def _worth_showing(views: Sequence[StatusView]) -> list[StatusView]:
     return [
         view
         for view in views
-        if view.mode != SIMULATED or _is_running(view) or view is newest[view.coordinator]
+        if view.mode != SIMULATED or view.is_running or view is newest[view.coordinator]
     ]
-
-
-def _is_running(view: StatusView) -> bool:
-    return view.state == "running"
 
 
 def _state(view: StatusView) -> str:
     from coordinator.settings import SIMULATED
+    from coordinator.status import Unended
 
-    if view.state == "not running" and view.last_at is not None:
+    if view.state is Unended.NOT_RUNNING and view.last_at is not None:
         go_on = "its simulator ended with it: a new run begins a new account"
         if view.mode != SIMULATED:
             go_on = "start it again to go on"
         return f"not running (nothing since {utc_time(view.last_at)}); {go_on}"
-    silent = view.state == "running" and view.live is None
+    silent = view.is_running and view.live is None
     return "running (no answer: it starts, ends, or is busy)" if silent else view.state
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from coordinator.core import records as r
@@ -33,20 +34,27 @@ PATIENCE_S = 3.0
 """Local seconds to wait for a running coordinator's answer."""
 
 
+class Unended(StrEnum):
+    """The state of a session that has not ended: whether its process still lives."""
+
+    RUNNING = "running"
+    NOT_RUNNING = "not running"
+
+
 @dataclass(frozen=True, slots=True)
 class StatusView:
     """The latest session of one coordinator on one account.
 
-    `state` is how it ended; before that `running`, or `not running` if its process is gone.
-    `last_at` is the time of its last record, `live` the answer of a running coordinator. `killed`
-    and `frozen` (the open discrepancies) are those of the whole account.
+    `state` is how it ended, or that it has not. `last_at` is the time of its last record, `live`
+    the answer of a running coordinator. `killed` and `frozen` (the open discrepancies) are those of
+    the whole account.
     """
 
     account: str
     session_id: str
     coordinator: str
     mode: str
-    state: str
+    state: r.SessionEnd | Unended
     strategies: Sequence[StrategyView] = ()
     killed: bool = False
     frozen: Mapping[str, str] = field(default_factory=dict)
@@ -55,6 +63,11 @@ class StatusView:
     live: LiveView | None = None
     shadows: Sequence[StrategyView] = ()
     """Shadow strategies: simulated books, in none of the account's sums."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended, and its process lives."""
+        return self.state is Unended.RUNNING
 
 
 @dataclass(slots=True)
@@ -102,7 +115,7 @@ def _latest(path: Path, leases_folder: Path | None) -> list[StatusView]:
     for name, session in newest.items():
         view = _running(path, name, session) or _kept(path, session, standing, leases_folder)
         kept = [one for one in view.strategies if runs.get(one.name, session) == session]
-        if kept or view.shadows or not view.strategies or view.state == "running":
+        if kept or view.shadows or not view.strategies or view.is_running:
             views.append(replace(view, strategies=kept))
     return views
 
@@ -118,7 +131,7 @@ def _running(path: Path, coordinator: str, session: str) -> StatusView | None:
         session_id=session,
         coordinator=coordinator,
         mode=live.mode,
-        state="running",
+        state=Unended.RUNNING,
         strategies=live.strategies,
         killed=live.killed,
         frozen=live.frozen,
@@ -132,8 +145,8 @@ def _kept(path: Path, session: str, standing: _Standing, leases_folder: Path | N
     """A session as its journal tells it."""
     view = _view(session_entries(path, session), standing)
     view = replace(view, shadows=_shadows(path.parent, view))
-    if view.state == "running" and not runs_as(view.account, view.coordinator, leases_folder):
-        return replace(view, state="not running")
+    if view.is_running and not runs_as(view.account, view.coordinator, leases_folder):
+        return replace(view, state=Unended.NOT_RUNNING)
     return view
 
 
@@ -185,7 +198,7 @@ def _view(entries: Iterable[Entry], standing: _Standing) -> StatusView:
         session_id=opened.session_id,
         coordinator=opened.coordinator,
         mode=opened.mode,
-        state=books.ended.status if books.ended else "running",
+        state=books.ended.status if books.ended else Unended.RUNNING,
         strategies=strategy_views(books),
         killed=standing.halts.killed,
         frozen=standing.frozen,

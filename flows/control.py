@@ -165,7 +165,7 @@ async def controlled_state(
 async def _status(home: Path, publish: Publish) -> State[Any]:
     unreadable: list[MultiTraderError] = []
     views = await asyncio.to_thread(read_status, home, unreadable=unreadable.append)
-    running = [view for view in views if view.state == "running"]
+    running = [view for view in views if view.is_running]
     prefix = "" if running else "No coordinator runs; the journals have: "
     text = prefix + " ".join(map(_in_a_sentence, running or views))
     if views:

@@ -72,7 +72,7 @@ def status_rows(views: Iterable[StatusView]) -> list[dict[str, str]]:
         place = {"Session": view.state, "Coordinator": view.coordinator, "Account": view.account}
         for one in view.strategies:
             row = _row(one, limits.get(one.name, _NO_LIMITS)) | place
-            if row["State"] == _TRADING and view.state != "running":
+            if row["State"] == _TRADING and not view.is_running:
                 row["State"] = "-"
             rows.append(row)
     return rows
