@@ -65,12 +65,12 @@ def ask(store: Store, sql: str, parameters: Sequence[object] = ()) -> QueryResul
         columns = tuple(column[0] for column in cursor.description or ())
         return QueryResult(columns, tuple(cursor.fetchall()))
     except duckdb.PermissionException as error:
-        raise QueryRefused(f"The warehouse is read-only here: {error}") from error
+        raise QueryRefused(f"A query reads the warehouse and nothing else: {error}") from error
     except duckdb.Error as error:
         if "in read-only mode" in str(error):
             raise QueryRefused(f"The warehouse is read-only here: {error}") from error
         hint = MULTIPLY if "in multiplication of DECIMAL" in str(error) else ""
-        if isinstance(error, duckdb.CatalogException):
+        if isinstance(error, duckdb.CatalogException) and "Table with name" in str(error):
             hint = "\nSHOW TABLES lists what there is, DESCRIBE fills the columns of one."
         raise QueryFailed(f"The query cannot be answered: {error}{hint}") from error
 

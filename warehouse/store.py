@@ -34,6 +34,7 @@ from warehouse.turns import Turn
 
 _POLL_S = 0.05
 _A_WRITER = "a program that waits to write"
+_NO_DATABASE = "it is a file of data, and no DuckDB database"
 _CONFIG = {
     "checkpoint_threshold": "256MB",  # so a big load does not checkpoint after each session
     "autoinstall_known_extensions": "false",
@@ -262,10 +263,13 @@ def _try(location: str, *, read_only: bool) -> tuple[duckdb.DuckDBPyConnection |
 
 
 def _refuse_data(connection: duckdb.DuckDBPyConnection) -> None:
-    """Refuses a file of JSON or Parquet: DuckDB opens it as a view in memory, and keeps nothing."""
+    """Refuses a file of JSON or Parquet: DuckDB opens it as a view in memory, and keeps nothing.
+
+    To read alone DuckDB does not open it.
+    """
     current = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
     if connection.execute(current).fetchone() == (None,):
-        raise duckdb.IOException("it is a file of data, and no DuckDB database")
+        raise duckdb.IOException(_NO_DATABASE)
 
 
 def _holder(error: duckdb.Error) -> str | None:
@@ -290,16 +294,17 @@ def _locked(location: str, holder: str, deadline_s: float, *, read_only: bool) -
         )
     return WarehouseLocked(
         f"The warehouse {location} was in use by {holder} for {deadline_s:g} s. Nothing was "
-        "changed and nothing is lost: the journal keeps every session. Close the other program, "
-        "then repeat: `multi-trader end-of-day`."
+        "changed; the journal keeps every session but a backtest's. Close the other program, then "
+        "repeat `multi-trader end-of-day`, or the backtest."
     )
 
 
 def _unreadable(location: str, error: duckdb.Error) -> WarehouseError:
+    reason = _NO_DATABASE if "in-memory database in read-only" in str(error) else error
     return WarehouseUnreadable(
-        f"The warehouse {location} cannot be opened: {error}. Nothing is lost: the journal keeps "
-        "every session. See what it is, and who may write it; if the file is damaged, move it "
-        "aside. Then repeat `multi-trader end-of-day`."
+        f"The warehouse {location} cannot be opened: {reason}. The journal keeps every session but "
+        "a backtest's. See what it is, and who may write it; if the file is damaged, move it "
+        "aside. Then repeat `multi-trader end-of-day`, or the backtest."
     )
 
 

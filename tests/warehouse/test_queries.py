@@ -226,6 +226,16 @@ def test_csv_is_read_back_and_null_differs_from_a_text_that_reads_so() -> None:
     assert text.splitlines()[4].startswith('"NULL",12345678901234567890.000000000000000001,NULL')
 
 
+def test_a_file_that_a_query_may_not_read_and_an_unknown_function_are_told_as_what_they_are(
+    warehouse: Path,
+) -> None:
+    with pytest.raises(QueryRefused, match=r"^A query reads the warehouse and nothing else: "):
+        query(warehouse, "SELECT * FROM read_csv('/etc/hostname')")
+    with pytest.raises(QueryFailed, match="nope does not exist") as unknown:
+        query(warehouse, "SELECT nope(1)")
+    assert "SHOW TABLES" not in str(unknown.value)
+
+
 @pytest.mark.thorough
 def test_no_rows_are_said_to_be_none(warehouse: Path) -> None:
     answer = query(warehouse, "SELECT strategy FROM fills WHERE false")

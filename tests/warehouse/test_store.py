@@ -170,8 +170,13 @@ def test_a_file_that_is_no_warehouse_is_refused_and_left_alone(
     file = tmp_path / name
     file.write_bytes(content)
     file.chmod(0o644)
-    with pytest.raises(WarehouseUnreadable, match=r"move it aside\. .* `multi-trader end-of-day`"):
+    advice = r"move it aside\. .* `multi-trader end-of-day`, or the backtest\."
+    with pytest.raises(WarehouseUnreadable, match=advice) as refused:
         opens(file)
+    assert "Nothing is lost" not in str(refused.value)  # a backtest has no journal
+    assert ("it is a file of data, and no DuckDB database" in str(refused.value)) is (
+        name == "config.json"
+    )
     assert file.read_bytes() == content
     assert file.stat().st_mode & 0o777 == 0o644
 
