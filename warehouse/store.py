@@ -194,7 +194,7 @@ def _make_file(file: Path) -> None:
         with _alone_in(file.parent):
             if _is_empty(file):  # again: another process may have created it meanwhile
                 _make_alone(file)
-    except OSError as error:
+    except (OSError, duckdb.IOException) as error:
         raise WarehouseUnreadable(
             f"The warehouse {file} cannot be made: {error}. "
             "Name another place in MULTI_TRADER_WAREHOUSE."

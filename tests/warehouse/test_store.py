@@ -235,8 +235,10 @@ def test_a_damaged_warehouse_is_refused_with_a_sentence_and_never_half_read(
 
 def test_a_place_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(WarehouseUnreadable, match="MULTI_TRADER_WAREHOUSE"):
-        Store.open(tmp_path / "file" / "state" / "warehouse.duckdb")
+    folder_of_nobody = Path("/proc/self")  # even root makes no file in it
+    for place in (tmp_path / "file" / "state", folder_of_nobody):
+        with pytest.raises(WarehouseUnreadable, match="MULTI_TRADER_WAREHOUSE"):
+            Store.open(place / "warehouse.duckdb")
 
 
 @pytest.mark.parametrize("opens", [Store.open, Store.open_read_only])
