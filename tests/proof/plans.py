@@ -15,6 +15,7 @@ from coordinator.core import records as r
 from coordinator.core.adoption import Market, Move, Plan, Recipient, adoption, refusals
 from coordinator.core.books import Books
 from coordinator.core.values import COIN, ZERO, exactly
+from coordinator.shell.journal_reading import newest_sessions
 
 
 def carried_out(
@@ -24,11 +25,17 @@ def carried_out(
     configured: Sequence[StrategyConfig],
     dice: random.Random,
     now: datetime,
+    closes: Mapping[str, Decimal],
 ) -> list[r.Record]:
-    """The records that a plan wrote to the journal at `path`; none where it was refused."""
+    """The records that a plan wrote to the journal at `path`; none where it was refused.
+
+    `closes` are the broker's newest, in dollars by ticker. As the command does, it judges on the
+    books of a coordinator.
+    """
     runs = {one.name: Recipient(one.name, one.tickers, one.initial_cash) for one in configured}
-    market, records = Market({}), list[r.Record]()
-    with Account.open(path) as account:
+    market, records = Market(closes), list[r.Record]()
+    names = sorted(newest_sessions(path)) or [""]
+    with Account.open(path, seen_by=dice.choice(names)) as account:
         books = account.books
         runs = with_books(account, books) | runs
         plan = Plan(name, account.number, tuple(_moves(dice, books, runs)))

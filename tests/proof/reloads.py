@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from coordinator.commands.accounts import Account
 from coordinator.core import records as r
 from coordinator.core.reload import Removal
-from coordinator.core.values import is_crypto
+from coordinator.core.values import exactly, is_crypto
 from coordinator.readers import session_sources
 from coordinator.shell.journal_reading import read_kinds
 from coordinator.shell.reload_request import ReloadRequest
@@ -36,6 +37,11 @@ from warehouse import LoadStatus, Store, load_sessions
 
 OPERATOR = "operator"
 OWN = (r.OrderIntended, r.OrderMoved, r.FillBooked, r.EntryDenied, r.EntriesStopped, r.DayRolled)
+_DAYS = """
+    SELECT strategy, sum(net_pnl), arg_max(end_equity, coalesce(joined_at, opened_at))
+    FROM pnl_daily JOIN sessions USING (session_id) LEFT JOIN joined USING (session_id, strategy)
+    WHERE strategy <> 'UNASSIGNED' GROUP BY strategy
+"""
 Document = dict[str, Any]
 Signals = dict[tuple[datetime, str, str], int]
 
@@ -130,7 +136,9 @@ class WildWorld(EditedWorld):
         assert self.journal_path is not None
         runs = [one for trader in self.traders for one in trader.config.active]
         name, now = f"plan-{self.plans}", self.now()
-        records = carried_out(self.journal_path, self.last_session, name, runs, self.dice, now)
+        closes = {listing.symbol: self._price(listing.symbol) for listing in self.play.listings}
+        told = self.journal_path, self.last_session, name, runs, self.dice, now, closes
+        records = carried_out(*told)
         self.plans += bool(records)
         self.note("a plan", records)
         self.judge.committed(records, now)
@@ -154,12 +162,26 @@ class WildWorld(EditedWorld):
     def _judge_warehouse(self, store: Store) -> None:
         """An empty warehouse takes in all that there is."""
         self._take_in(store)
+        self._judge_days(store)
 
     def _take_in(self, store: Store) -> None:
         """Load every session that there is; each can be."""
         for loaded in load_sessions(store, session_sources(self.home)):
             if loaded.status is LoadStatus.INCOMPLETE:
                 self.judge.blame(loaded.message)
+
+    @exactly
+    def _judge_days(self, store: Store) -> None:
+        """What a strategy's days won is what its book has beyond what was put in."""
+        if self.journal_path is None:
+            return
+        with Account.open(self.journal_path) as account:
+            ledger = account.books.ledger
+        for name, won, equity in store.connection.execute(_DAYS).fetchall():
+            book = ledger[name]
+            gained = equity - book.initial_cash - book.transferred
+            if won != gained:
+                self.judge.blame(f"the days of {name} won {won}, and its book {gained}")
 
 
 class PeacefulWorld(EditedWorld):
