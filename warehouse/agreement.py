@@ -53,6 +53,7 @@ _ORDERS = """
                FROM fills WHERE NOT starts_with(execution_id, 'cross.') GROUP BY ALL) AS f
          USING (session_id, client_order_id)
     WHERE s.account = $1 AND s.mode = $2 AND s.opened_at >= $3 AND o.broker_order_id IS NOT NULL
+      AND o.strategy <> 'UNASSIGNED'
     GROUP BY o.broker_order_id
 """
 _STORED = {
@@ -63,7 +64,7 @@ _STORED = {
 _KNOWN = """
     SELECT DISTINCT o.broker_order_id AS id FROM orders AS o JOIN sessions AS s USING (session_id)
     WHERE s.account = $1 AND s.mode = $2 AND coalesce(s.closed_at >= $3, true)
-      AND o.broker_order_id IS NOT NULL
+      AND o.broker_order_id IS NOT NULL AND o.strategy <> 'UNASSIGNED'
 """
 # Foreign orders may have the client id of an order of ours that never reached the broker. What was
 # crossed never did, either.
@@ -73,7 +74,8 @@ _UNOWNED = """
     WHERE s.account = $1 AND s.mode = $2 AND f.filled_at >= $3
       AND NOT starts_with(f.execution_id, 'cross.')
       AND (session_id, client_order_id) NOT IN (
-          SELECT (session_id, client_order_id) FROM orders WHERE broker_order_id IS NOT NULL)
+          SELECT (session_id, client_order_id) FROM orders
+          WHERE broker_order_id IS NOT NULL AND strategy <> 'UNASSIGNED')
     ORDER BY f.execution_id
 """
 _FEES = """

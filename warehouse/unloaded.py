@@ -80,13 +80,17 @@ def read_unloaded(source: SessionSource) -> Unloaded:
     """A session's bookings so far, from its journal."""
     rows = {name: as_mappings(table) for name, table in source.rows().items()}
     (session,) = rows["sessions"]
-    own = {row["client_order_id"] for row in rows["orders"] if row["broker_order_id"]}
+    own = {
+        row["client_order_id"]: row["broker_order_id"]
+        for row in rows["orders"]
+        if row["broker_order_id"] and row["strategy"] != UNASSIGNED
+    }
     return Unloaded(
         session["account"],
         session["mode"],
         session["opened_at"],
         session["closed_at"],
-        frozenset(row["broker_order_id"] for row in rows["orders"] if row["broker_order_id"]),
+        frozenset(own.values()),
         frozenset(
             row["activity_id"].removesuffix(".beyond")
             for row in rows["activities"]

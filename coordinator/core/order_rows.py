@@ -148,10 +148,11 @@ def _unowned_row(session_id: str, fills: Sequence[r.FillBooked]) -> Row:
     filled = sum((fill.qty for fill in fills), ZERO)
     paid = sum((fill.qty * fill.price for fill in fills), ZERO)
     status = OrderStatus.FILLED if filled else OrderStatus.UNKNOWN
+    broker_ids = [fill.broker_order_id for fill in fills if fill.broker_order_id]
     return {
         "client_order_id": fills[0].client_order_id,
         "session_id": session_id,
-        "broker_order_id": None,
+        "broker_order_id": broker_ids[0] if broker_ids else None,
         "strategy": fills[0].strategy,
         "symbol": fills[0].symbol,
         "side": fills[0].side.value,

@@ -248,6 +248,7 @@ class FillBooked:
     `qty` is gross; `fee_qty` is what a crypto buy lost in coin, `fee` the fee in dollars (of a
     coin fee: its value at this price). A bust has the opposite sign throughout, an id of its own,
     and in `reverses` the id of the execution taken back; one that corrects that names it too.
+    `broker_order_id` is that of an order which no strategy gave.
     """
 
     at: datetime
@@ -262,6 +263,7 @@ class FillBooked:
     fee_qty: Decimal
     cum_qty: Decimal
     reverses: str = ""
+    broker_order_id: str = ""
 
     @property
     def is_cross(self) -> bool:

@@ -171,6 +171,7 @@ class Reports:
             fee_qty=fee_qty,
             cum_qty=execution.cum_qty,
             reverses=instead_of,
+            broker_order_id=_unowned_id(update, strategy),
         )
 
     def _take_back(self, update: m.OrderUpdate, known: Executions) -> Posting | None:
@@ -192,6 +193,7 @@ class Reports:
             fee_qty=-busted.fee_qty,
             cum_qty=update.filled_qty,
             reverses=busted.execution_id,
+            broker_order_id=_unowned_id(update, busted.strategy),
         )
         order = self._books.orders.of(busted.strategy, reversal.client_order_id, reversal.reverses)
         if not self._books.posted.has(reversal, order):
@@ -222,6 +224,11 @@ def _busted(bust: m.Bust, known: Executions, instead: m.Execution | None) -> Pos
         if (p.qty, p.price) == (bust.qty, bust.price) and (p.qty, p.price, p.cum_qty) != right
     ]
     return alike[-1] if alike else None
+
+
+def _unowned_id(update: m.OrderUpdate, strategy: str) -> str:
+    """The broker's id of the order, if it is in no strategy's book; of others, the order has it."""
+    return update.broker_order_id if strategy == UNASSIGNED else ""
 
 
 def _fits(order: Order, update: m.OrderUpdate) -> bool:

@@ -48,7 +48,7 @@ def _fill_booked(fill: FillBooked, at: str) -> str:
         f',"symbol":{_quoted(fill.symbol)},"side":"{fill.side._value_}"'
         f',"qty":"{_exact(fill.qty)}","price":"{_exact(fill.price)}","fee":"{_exact(fill.fee)}"'
         f',"fee_qty":"{_exact(fill.fee_qty)}","cum_qty":"{_exact(fill.cum_qty)}"'
-        f',"reverses":{_quoted(fill.reverses)}}}'
+        f',"reverses":{_quoted(fill.reverses)},"broker_order_id":{_quoted(fill.broker_order_id)}}}'
     )
 
 

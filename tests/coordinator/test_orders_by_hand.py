@@ -39,10 +39,15 @@ def a_day_of_trades_by_hand() -> list[r.Record]:
 def test_an_order_by_hand_is_unassigneds_as_far_as_it_was_executed() -> None:
     records = a_day_of_trades_by_hand()
     (opened,) = [x for x in records if isinstance(x, r.SessionOpened)]
+    orders = [row for row in statement(records)["orders"] if row["strategy"] == UNASSIGNED]
+    assert [row["broker_order_id"] for row in orders] == [
+        "broker-in two parts",
+        "broker-order of x3",
+        "broker-order of x4",
+    ]
     told = [
         (row["client_order_id"], row["side"], row["qty"], row["filled_avg_price"], row["status"])
-        for row in statement(records)["orders"]
-        if row["strategy"] == UNASSIGNED
+        for row in orders
     ]
     assert told == [
         ("in two parts", "buy", D(5), D(101), "filled"),
