@@ -133,7 +133,8 @@ class AccountSeen:
 
     `cash` is in dollars, None if only orders were asked for; `positions` by symbol as configured.
     `updates` are the open orders and the executions since the last look, other people's included.
-    `account` is its number, where it was asked for.
+    `account` is its number, where it was asked for, and `set_aside` are the dollars of fees that
+    the broker has counted and not posted yet, which `cash` may lack already.
     """
 
     now: datetime
@@ -143,6 +144,7 @@ class AccountSeen:
     updates: tuple[OrderUpdate, ...] = ()
     activities: tuple[Activity, ...] = ()
     account: str = ""
+    set_aside: tuple[Decimal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
@@ -43,7 +43,7 @@ def compare(
 ) -> list[DiscrepancyFound]:
     """Every difference between the sub-accounts' sums and the broker's account.
 
-    `cash` is in dollars as reported, `positions` net quantities by symbol as configured.
+    `cash` is in dollars (`comparable_cash`), `positions` net quantities by symbol as configured.
     """
     ours = ledger.net_positions()
     found = []
@@ -55,6 +55,24 @@ def compare(
     if not agrees(total, cash):
         found.append(finding(now, DiscrepancyKind.CASH, "", total, cash))
     return found
+
+
+@exactly
+def comparable_cash(ledger: Ledger, seen: m.AccountSeen) -> Decimal:
+    """The account's cash as the books count it: with the fees that they will book once posted.
+
+    Alpaca deducts fees of stocks from the cash as they accrue, and posts them at the end of the
+    day; where it does not, the reported cash is the nearer one. It is rounded towards the books to
+    the decimals that are reported, for the sum is no more precise than they are.
+    """
+    assert seen.cash is not None, "the account was asked for"
+    ours, cash = ledger.net_cash(), seen.cash
+    sums = {ZERO, *seen.set_aside, sum(seen.set_aside, ZERO)}
+    fees = min(sorted(sums), key=lambda dollars: abs(ours - cash - dollars))
+    if not fees:
+        return cash
+    towards_us = ROUND_FLOOR if cash + fees > ours else ROUND_CEILING
+    return (cash + fees).quantize(precision(cash), towards_us)
 
 
 def explain(
@@ -234,7 +252,8 @@ class Reconciler:
                 self._split_explains(posting)
         if seen.cash is None:
             return
-        found = compare(self._books.ledger, seen.cash, seen.positions, seen.now)
+        cash = comparable_cash(self._books.ledger, seen)
+        found = compare(self._books.ledger, cash, seen.positions, seen.now)
         differing, excused = {f.discrepancy_id for f in found}, self.excused(found, seen.version)
         for difference in found:
             waits = _awaits_cash(self._books, difference, found, seen.now)

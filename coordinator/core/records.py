@@ -123,7 +123,8 @@ class Reconfigured:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """A session is over; `broker_cash` and `broker_positions` are the account as last asked."""
+    """A session is over; `broker_cash` and `broker_positions` are the account as last asked, the
+    cash with the fees that are still to be posted."""
 
     at: datetime
     session_id: str

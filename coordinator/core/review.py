@@ -13,7 +13,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.desk import OrderDesk
-from coordinator.core.reconcile import Reconciler, compare, explain
+from coordinator.core.reconcile import Reconciler, comparable_cash, compare, explain
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.values import exactly
@@ -38,14 +38,14 @@ class Review:
 @exactly
 def review(books: Books, seen: m.AccountSeen, crypto_fee_rate: Decimal) -> Review:
     """Judge the account as it was seen, asked for when the books had `seen.version` or later."""
-    assert seen.cash is not None, "the account was asked for"
     copy = deepcopy(books)
     desk = _desk(copy)
     reports = Reports(desk, crypto_fee_rate)
     reconciler = Reconciler(copy, desk.blotter.record, reports.on_update, at_rest=True)
     reconciler.take(seen)
     left = []
-    differing = compare(copy.ledger, seen.cash, seen.positions, seen.now)
+    cash = comparable_cash(copy.ledger, seen)
+    differing = compare(copy.ledger, cash, seen.positions, seen.now)
     for found in differing:
         explanation = explain(copy, found, differing, seen.now)
         for posting in explanation:

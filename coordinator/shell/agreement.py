@@ -23,7 +23,7 @@ from coordinator.core.engine import Engine
 from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.postings import FEE_DAYS
-from coordinator.core.reconcile import Reconciler, compare, explain
+from coordinator.core.reconcile import Reconciler, comparable_cash, compare, explain
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.values import MINUTE, Reason, exactly
@@ -174,8 +174,8 @@ def _attempts(settling: Settling, since: datetime) -> Iterator[tuple[Looks, Dept
 
 def differences(books: Books, seen: m.AccountSeen) -> list[r.DiscrepancyFound]:
     """Every difference between the books and a reading of the broker's account."""
-    assert seen.cash is not None, "the account was asked for"
-    return compare(books.ledger, seen.cash, seen.positions, seen.now)
+    cash = comparable_cash(books.ledger, seen)
+    return compare(books.ledger, cash, seen.positions, seen.now)
 
 
 def adopt_account(books: Books, broker: Broker) -> list[r.Record]:

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -26,16 +23,15 @@ from coordinator.core.session import Hours
 from coordinator.core.values import Bar, Side, is_crypto
 from coordinator.errors import BrokerRejected, BrokerUnavailable
 from coordinator.shell import wire
+from coordinator.shell.account import AccountView, parse_account
 from coordinator.shell.budget import Urgency
-from coordinator.shell.fields import Malformed, Raw, fields, parse_dollars, parse_time, words
+from coordinator.shell.fields import Malformed, Raw, fields, parse_time, words
 from coordinator.shell.garbage import shown
 from coordinator.shell.pace import Pace, at_once
 from coordinator.shell.rest import Api, Rest
 
 log = logging.getLogger("coordinator")
 T = TypeVar("T")
-ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-"""It becomes the name of a folder."""
 JUST_BEFORE = timedelta(seconds=1)
 """Alpaca includes a bar that starts at `end`; with a limit we would get one too few of ours.
 An `end` before `start` it answers with 400."""
@@ -48,14 +44,6 @@ MOST_TRIES = 4
 """Of one GET; the last is sent some seven seconds after the first."""
 WITHOUT_EFFECT = ("canceled", "pending")
 """Statuses of an activity that has moved nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountView:
-    """The broker's account: its number, and cash in dollars."""
-
-    number: str
-    cash: Decimal
 
 
 Retry = Callable[[int], bool]
@@ -99,11 +87,7 @@ class Broker:
 
     def account(self) -> AccountView:
         """The account that the keys belong to."""
-        raw = fields(self._get("/account"), "an account")
-        number = raw.get("account_number")
-        if not isinstance(number, str) or not ACCOUNT_NUMBER.fullmatch(number):
-            raise Malformed(f"an account without a usable number: {shown(number)}")
-        return AccountView(number, parse_dollars(raw.get("cash"), "cash"))
+        return parse_account(self._get("/account"))
 
     def clock(self) -> datetime:
         """The broker's time, aware UTC."""

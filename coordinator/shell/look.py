@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from coordinator.core import messages as m
 from coordinator.core.books import Books
@@ -61,9 +62,10 @@ class Looks:
         """
         now = self._broker.clock()
         cash, positions, number = None, {}, ""
+        set_aside: tuple[Decimal, ...] = ()
         if depth is not Depth.ORDERS:
             account = self._broker.account()
-            cash, number = account.cash, account.number
+            cash, number, set_aside = account.cash, account.number, account.set_aside
             positions = {held.symbol: held.qty for held in self._broker.positions()}
         open_orders = self._broker.open_orders()
         doubtful = self._differs(depth)
@@ -84,6 +86,7 @@ class Looks:
             updates=updates,
             activities=activities,
             account=number,
+            set_aside=set_aside,
         )
 
     def _differs(self, depth: Depth) -> bool:

@@ -20,6 +20,7 @@ from coordinator.core.funding import unmoved
 from coordinator.core.lane import tickers_of
 from coordinator.core.live_view import strategy_views
 from coordinator.core.opening import SessionName, open_session
+from coordinator.core.reconcile import comparable_cash
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import Bar, of_market
 from coordinator.errors import BrokerError, SafetyRefusal
@@ -337,7 +338,8 @@ def end_session(
     settling = Settling(books, started.journal, broker, ports.sleep, run.setup.crypto_fee_rate)
     try:
         seen, found = agree_at_the_end(settling, started.engine, started.session_id)
-        cash, positions, now = seen.cash, seen.positions, seen.now
+        cash = comparable_cash(books.ledger, seen)
+        positions, now = seen.positions, seen.now
     except BrokerError as error:
         log.error("the broker could not be asked for the account at the end: %s", error)
     new = [f for f in found if f.discrepancy_id not in books.frozen]

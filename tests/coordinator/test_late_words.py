@@ -18,8 +18,8 @@ from coordinator.core.reconcile import LOOKS, ROUNDING_LOOKS
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from coordinator.errors import BrokerError, BrokerRejected
+from coordinator.shell.account import AccountView
 from coordinator.shell.agreement import Settling, agree_at_the_end
-from coordinator.shell.broker import AccountView
 from coordinator.shell.fields import Malformed
 from coordinator.shell.watchdog import Depth
 from coordinator.shell.wire import Fill

@@ -23,8 +23,8 @@ from coordinator.core.risk import Limits
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import Bar, Side
 from coordinator.errors import SafetyRefusal
+from coordinator.shell.account import AccountView
 from coordinator.shell.agreement import Settling, agree
-from coordinator.shell.broker import AccountView
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_rows import Entry
 from coordinator.shell.look import Looks
