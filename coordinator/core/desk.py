@@ -5,7 +5,7 @@ Every change is a record first. An order waits while an opposite one on its tick
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -17,10 +17,11 @@ from coordinator.core.books import Books
 from coordinator.core.clearance import Clearance
 from coordinator.core.crossing import Wish
 from coordinator.core.intents import Intents
+from coordinator.core.left_behind import left_behind
 from coordinator.core.orders import Order, OrderStatus, Phase, may_move
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import Denial, Reason, Side
+from coordinator.core.values import Bar, Denial, Reason, Side
 
 NO_LIMIT = Decimal("Infinity")
 """Units of a sale that may be of the whole position."""
@@ -93,18 +94,18 @@ class OrderDesk:
         if any(order.side is Side.SELL for order in own):
             return False
         for order in own:
-            if order.cancel_reason is None:
+            if order.cancel_reason in (None, Reason.REMOVED):
                 self.withdraw(order, reason, now)
         return not any(order.is_open for order in own)
 
     def withdraw(self, order: Order, reason: Reason, now: datetime) -> None:
-        """End an open order, or ask for that again: a request can be lost. What it filled is then
-        sold, unless `reason` is REMOVED.
+        """End an open order, or ask for that again: a request can be lost. What its strategy holds
+        is then sold, unless `reason` is REMOVED.
         """
         if order.status is OrderStatus.WAITING:
             self._deny(order, now, Denial.WITHDRAWN)
             return
-        if order.cancel_reason is None:
+        if order.cancel_reason in (None, Reason.REMOVED) and order.cancel_reason is not reason:
             self.blotter.record(r.CancelRequested(now, order.client_order_id, reason))
         self._cancel(order)
 
@@ -118,19 +119,25 @@ class OrderDesk:
             if order.side is Side.BUY:
                 self.withdraw(order, Reason.FLATTEN, now)
 
-    def on_next_bars(self, symbols: Iterable[str], now: datetime) -> None:
+    def on_next_bars(self, bars: Sequence[Bar], now: datetime) -> None:
         """Go over the open orders on tickers whose next bar has come.
 
         Cancellations are asked for again: a request can be lost, and a strategy need not want out
-        twice. The entries that still wait are dropped.
+        twice. The entries that still wait are dropped. What the price has left behind is ended, and
+        what is left of a sale ordered anew.
         """
         orders = self.books.orders
-        for symbol in orders.open_among(symbols):
+        busy = orders.open_among([bar.symbol for bar in bars])
+        newest = {bar.symbol: bar for bar in bars} if busy else {}
+        for symbol in busy:
             for order in orders.open_on(symbol):
                 if order.cancel_reason is not None:
                     self._cancel(order)
             for order in outdated(orders.open_on(symbol)):
                 self._deny(order, now, Denial.STALE)
+            for order in left_behind(orders.open_on(symbol), newest[symbol]):
+                is_sale = order.side is Side.SELL
+                self.withdraw(order, order.reason if is_sale else Reason.REMOVED, now)
 
     def drop_waiting(self, now: datetime, *, older_than: timedelta = timedelta(0)) -> None:
         """Drop orders that have waited for `older_than`, or cannot be sent any more."""

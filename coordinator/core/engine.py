@@ -185,7 +185,7 @@ class Engine:
             self._rollover.roll(group[0].start)
             self._freeze_leaps(group, message.now)
             self._record(r.BarsSeen(message.now, message.origin, tuple(group)))
-            self._desk.on_next_bars([bar.symbol for bar in group], message.now)
+            self._desk.on_next_bars(group, message.now)
             self.lanes.feed_all(group)
             if not self._closed:
                 own = [b for b in group if newest[b.symbol] is b] if newest else group
