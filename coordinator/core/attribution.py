@@ -26,6 +26,9 @@ CUSTODY = "PTC"
 """A depositary's fee for the custody of foreign shares, passed through."""
 STOCK_DIVIDEND = "SDIV"
 """A dividend that is paid in shares."""
+SUB_TYPES = {"SDIV": STOCK_DIVIDEND, "ADR": CUSTODY}
+"""What an activity is by its sub type: Alpaca lists the one as a DIV, and the other as a FEE, which
+would be dollars, and a fee on sales."""
 KINDS = {
     **dict.fromkeys(("FEE", "CFEE", CUSTODY, "REG", "TAF"), ActivityKind.FEE),
     **dict.fromkeys(("INT", "INTNRA", "INTTW"), ActivityKind.INTEREST),

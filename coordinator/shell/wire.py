@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from msgpack import Timestamp
 
-from coordinator.core.attribution import STOCK_DIVIDEND
+from coordinator.core.attribution import SUB_TYPES
 from coordinator.core.messages import Activity, Bust, Execution, OrderUpdate
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding
@@ -217,8 +217,7 @@ def parse_activity(raw: Raw) -> Activity:
     """A movement of the account that is no fill: a fee, a dividend, a split, a deposit."""
     fields(raw, "an activity")
     name, kind = name_of(raw, "id", "an activity"), name_of(raw, "activity_type", "an activity")
-    if raw.get("activity_sub_type") == STOCK_DIVIDEND:
-        kind = STOCK_DIVIDEND
+    kind = SUB_TYPES.get(words(raw.get("activity_sub_type")), kind)
     symbol, price = words(raw.get("symbol")), raw.get("price") or raw.get("per_share_amount")
     try:
         day = date.fromisoformat(words(raw.get("date"))[:10])

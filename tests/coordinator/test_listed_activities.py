@@ -89,3 +89,11 @@ def test_a_dividend_in_shares_is_known_by_its_sub_type() -> None:
     postings = attribute(books, told, OPEN)
     assert {one.strategy: one.qty for one in postings} == {"A": D(1), "B": D(2)}
     assert {one.kind for one in postings} == {ActivityKind.SPLIT}
+
+
+def test_a_depositarys_fee_is_of_those_who_hold_the_shares_and_not_of_who_sold_that_day() -> None:
+    fee = listed("a", "FEE", symbol="SPY", activity_sub_type="ADR") | {"net_amount": "-0.06"}
+    (told,) = Broker(OnePage(fee), feed="iex").activities(SINCE)
+    paid = {p.strategy: p for p in attribute(books_of({"A": "1", "B": "2"}), told, OPEN)}
+    assert {name: one.amount for name, one in paid.items()} == {"A": D("-0.02"), "B": D("-0.04")}
+    assert {one.kind for one in paid.values()} == {ActivityKind.FEE}
