@@ -160,7 +160,11 @@ def _followed(engine: Engine, seen: m.AccountSeen) -> list[r.Record]:
 
 
 def _attempts(settling: Settling, since: datetime) -> Iterator[tuple[Looks, Depth]]:
-    """The looks and depth of each comparison, after its wait; the first reads activities too."""
+    """The looks and depth of each comparison, after its wait.
+
+    Activities are read first, and again every FURTHER_BACK comparisons: what moved the cash may be
+    listed seconds later.
+    """
     books = settling.books
     looks = Looks(settling.broker, books, since)
     yield looks, Depth.ACTIVITIES
@@ -169,7 +173,7 @@ def _attempts(settling: Settling, since: datetime) -> Iterator[tuple[Looks, Dept
         settling.sleep(AGREE_WAIT_S)
         if attempt == FURTHER_BACK and began is not None:
             looks = Looks(settling.broker, books, began, doubtful=True)
-        yield looks, Depth.ACCOUNT
+        yield looks, Depth.ACCOUNT if attempt % FURTHER_BACK else Depth.ACTIVITIES
 
 
 def differences(books: Books, seen: m.AccountSeen) -> list[r.DiscrepancyFound]:

@@ -120,3 +120,23 @@ def test_what_a_coordinator_finds_at_its_first_start_stands_in_the_session_befor
     assert [fill["symbol"] for fill in first["fills"]] == ["SPY", "QQQ"]
     (left,) = (day for day in first["pnl_daily"] if day["strategy"] == UNASSIGNED)
     assert (left["fills"], left["transfers"]) == (1, D(-15_000))
+
+
+@pytest.mark.parametrize("cents", [-19, -3358])
+def test_what_moved_cash_and_is_listed_only_after_the_start_first_looked_is_booked_as_what_it_is(
+    office: Office, monkeypatch: pytest.MonkeyPatch, cents: int
+) -> None:
+    office.seat.stop()
+    office.truth.post("CSW", DAY + A_DAY, cash=cents * NANO * NANO // 100)
+    office.now += A_DAY
+    listed, asked = office.rest.activities, list[date]()
+
+    def late(since: date) -> list[m.Activity]:
+        asked.append(since)
+        return listed(since) if len(asked) > 1 else []
+
+    monkeypatch.setattr(office.rest, "activities", late)
+    assert office.seat.start(office.now, lambda _: None), office.seat.refused
+    rows = session_sources(office.path.parents[1])[-1].rows()
+    moved = [(a["kind"], a["amount"]) for a in rows["activities"] if a["strategy"] == UNASSIGNED]
+    assert moved[1:] == [("transfer", D(cents) / 100)], "the first is A's capital"
