@@ -28,6 +28,9 @@ from coordinator.shell.wire import Fill
 log = logging.getLogger("coordinator")
 OVERLAP = timedelta(minutes=2)
 """The broker's list of executions may lag: each look begins so long before the last one."""
+BACKDATED = timedelta(days=180)
+"""How long before it is listed an activity may be dated: Alpaca's example of a dividend in shares
+has a date three months before. So far back is asked only in doubt."""
 SHOWN = timedelta(seconds=8)
 """REST may list an execution so long before it shows the order; later, it may have no order."""
 UNSEEN = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
@@ -69,12 +72,13 @@ class Looks:
             positions = {held.symbol: held.qty for held in self._broker.positions()}
         open_orders = self._broker.open_orders()
         doubtful = self._differs(depth)
+        in_doubt = doubtful or self._doubtful
         since = self._executions_since(doubtful) - OVERLAP
         listed = self._broker.fills(since)
         fills = [u for fill in listed if (u := self._unbooked(fill, now))]
-        if doubtful or self._doubtful:
+        if in_doubt:
             fills += unheard(self._broker, self._books, listed, since, now)
-        activities = self._activities(now) if depth is Depth.ACTIVITIES else ()
+        activities = self._activities(now, in_doubt) if depth is Depth.ACTIVITIES else ()
         self._since = now
         updates = (*open_orders, *self._replaced, *fills)
         self._replaced = []
@@ -223,12 +227,24 @@ class Looks:
         sent = any(order.status in UNSEEN or order.successor for order in open_now)
         return sent or books.neighbours.may_own(fill.order_id, fill.symbol)
 
-    def _activities(self, now: datetime) -> tuple[m.Activity, ...]:
+    def _activities(self, now: datetime, in_doubt: bool) -> tuple[m.Activity, ...]:
+        """The activities that the books may lack; in doubt also those of dates of long ago, if they
+        were listed only since all was seen."""
+        since = self._seen_until(now) - FEE_DAYS
+        first = since - BACKDATED if in_doubt else since
         try:
-            return tuple(self._broker.activities((self._seen_until(now) - FEE_DAYS).date()))
+            listed = self._broker.activities(first.date())
         except BrokerRejected as refusal:
             log.warning("fees and dividends could not be asked for: %s", refusal)
             return ()
+        if not in_doubt:
+            return tuple(listed)
+        seen = self._seen_until(now)
+        return tuple(
+            one
+            for one in listed
+            if one.day > since.date() or (one.at is not None and one.at > seen)
+        )
 
     def _seen_until(self, now: datetime) -> datetime:
         """The time up to which all postings have surely been seen; it may be weeks ago."""

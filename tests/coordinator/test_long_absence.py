@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -86,6 +87,23 @@ def test_a_coordinator_that_comes_weeks_after_another_one_left_finds_the_same(
     assert other.start(office.now, lambda _: None), other.refused
     assert other.books.ledger["A"].cash == D(2180)
     other.stop()
+
+
+@pytest.mark.parametrize("days", [-1, 1], ids=["before the session", "after it"])
+def test_shares_with_a_date_of_months_ago_are_found_if_they_were_listed_since(
+    office: Office, days: int
+) -> None:
+    """Alpaca's example of a dividend in shares is of August 26, and was listed on November 22."""
+    office.seat.stop()
+    shares = office.truth.post("SDIV", DAY - 88 * A_DAY, "SPY", units=19 * NANO)
+    office.truth.activities[:] = [replace(shares, at=OPEN + days * A_DAY)]
+    office.now += 2 * A_DAY
+    starts = office.seat.start(office.now, lambda _: None)
+    assert starts is (days > 0), office.seat.refused
+    if starts:
+        ledger = office.seat.books.ledger
+        held = [ledger[name].positions["SPY"].qty for name in ("A", UNASSIGNED)]
+        assert held == [D(198), D(11)]
 
 
 def test_what_moved_an_account_before_it_was_first_seen_is_not_booked_later(tmp_path: Path) -> None:

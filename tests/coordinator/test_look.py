@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -114,6 +114,38 @@ def test_an_order_that_is_listed_as_replaced_is_open_until_what_replaced_it_is_k
     assert bench.position(UNASSIGNED, "SPY") == D(0), "it may be A's, and a look will tell"
     bench.handle(replace(by_hand, replaces=ORDER["id"]))
     assert bench.position("A", "SPY") == D(50)
+
+
+@pytest.mark.parametrize("in_doubt", [True, False])
+def test_a_look_in_doubt_asks_for_activities_that_were_listed_with_a_date_of_long_ago(
+    in_doubt: bool,
+) -> None:
+    asked: list[date] = []
+
+    class Dividends(Lists):
+        def get(self, api: Api, path: str, query: Mapping[str, Any]) -> Any:
+            if path != "/account/activities":
+                return super().get(api, path, query)
+            asked.append(date.fromisoformat(query["after"]))
+            return [one for one in listed if one["date"] >= query["after"]]
+
+    bench = Bench(spec("A", {("SPY", 0): 1}))
+    for _ in range(LOOKS if in_doubt else 0):
+        bench.look(positions={"SPY": "5"})
+    shares = {"activity_type": "DIV", "activity_sub_type": "SDIV", "symbol": "SPY", "qty": "5"}
+    old = shares | {"date": "2026-01-05", "net_amount": "0"}
+    at = (bench.now + timedelta(minutes=1)).isoformat()
+    listed = [
+        old | {"id": "now", "created_at": at},
+        old | {"id": "then", "created_at": "2026-01-06T12:00:00Z"},
+        old | {"id": "whenever"},
+        old | {"id": "lately", "date": "2026-03-16"},
+    ]
+    broker = Broker(Dividends(bench.now.isoformat(), [], None), feed="iex")
+    seen = Looks(broker, bench.books, bench.now).take(0, Depth.ACTIVITIES)
+    found = [one.activity_id for one in seen.activities]
+    assert found == (["now", "lately"] if in_doubt else ["lately"])
+    assert len(asked) == 1, "one list is enough"
 
 
 def test_a_look_in_doubt_goes_back_to_the_sessions_beginning_whatever_was_edited_since() -> None:
