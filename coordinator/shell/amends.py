@@ -49,11 +49,14 @@ def unheard(
         if was_sent and is_settled and _compared(recent, theirs[order.broker_order_id])[0]:
             suspects.append(order)
     batches = [suspects] if len(suspects) > FEW else [[order] for order in suspects]
-    return [update for batch in batches for update in _amended(broker, batch, now)]
+    return [update for batch in batches for update in relisted(broker, batch, now)]
 
 
-def _amended(broker: Broker, suspects: Sequence[Order], now: datetime) -> list[m.OrderUpdate]:
-    """What REST says of orders that the books have otherwise, asked at once."""
+def relisted(broker: Broker, suspects: Sequence[Order], now: datetime) -> list[m.OrderUpdate]:
+    """What REST says of orders of which the books have an execution that it lists no longer.
+
+    They are asked about at once.
+    """
     try:
         known = gather(suspects, broker, _not_at_all, patient=())
     except (BrokerRejected, Malformed) as error:

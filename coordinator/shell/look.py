@@ -7,6 +7,7 @@ them, or belongs to an order of ours that is still open. Blocking; for one worke
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,7 +20,7 @@ from coordinator.core.postings import FEE_DAYS
 from coordinator.core.sequences import strategy_of
 from coordinator.core.values import ZERO
 from coordinator.errors import BrokerRejected
-from coordinator.shell.amends import unheard
+from coordinator.shell.amends import relisted, unheard
 from coordinator.shell.broker import Broker
 from coordinator.shell.fields import Malformed
 from coordinator.shell.watchdog import Depth
@@ -75,7 +76,7 @@ class Looks:
         in_doubt = doubtful or self._doubtful
         since = self._executions_since(doubtful) - OVERLAP
         listed = self._broker.fills(since)
-        fills = [u for fill in listed if (u := self._unbooked(fill, now))]
+        fills = self._new(listed, now)
         if in_doubt:
             fills += unheard(self._broker, self._books, listed, since, now)
         activities = self._activities(now, in_doubt) if depth is Depth.ACTIVITIES else ()
@@ -92,6 +93,24 @@ class Looks:
             account=number,
             set_aside=set_aside,
         )
+
+    def _new(self, listed: Iterable[Fill], now: datetime) -> list[m.OrderUpdate]:
+        """The reports of listed executions that are not in the books.
+
+        An order that has ended and of which something was taken back has no new ones: what is
+        listed of it stands in the place of another, and the whole order is compared.
+        """
+        new, restated = list[m.OrderUpdate](), dict[str, Order]()
+        for fill in listed:
+            if (update := self._unbooked(fill, now)) is None:
+                continue
+            new.append(update)
+            order = self._books.orders.at_broker(fill.order_id)
+            if order is not None and order.corrected and order.phase is Phase.DONE:
+                restated[order.client_order_id] = order
+        amended = relisted(self._broker, list(restated.values()), now) if restated else []
+        known = {update.client_order_id for update in amended}
+        return [*(u for u in new if u.client_order_id not in known), *amended]
 
     def _differs(self, depth: Depth) -> bool:
         """Whether the look is a deep one, and a difference is unexplained."""

@@ -33,6 +33,7 @@ class Lists:
             "/clock": {"timestamp": now},
             "/orders": [],
             f"/orders/{ORDER['id']}": order,
+            "/orders:by_client_order_id": order,
             "/account": {"account_number": "PA1", "cash": "99500"},
             "/positions": [
                 {"symbol": "SPY", "qty": "5", "avg_entry_price": "100", "cost_basis": "500"}
@@ -171,3 +172,66 @@ def test_a_look_in_doubt_goes_back_to_the_sessions_beginning_whatever_was_edited
     broker = Broker(Lists(bench.now.isoformat(), [listed], shown), feed="iex")
     bench.handle(Looks(broker, bench.books, bench.now).take(0, Depth.ACTIVITIES))
     assert bench.position(UNASSIGNED, "SPY") == D(5)
+
+
+def test_what_an_unheard_correction_puts_in_the_place_of_an_execution_is_not_booked_beside_it() -> (
+    None
+):
+    bench, order = a_purchase_of_50()
+    executions = [
+        m.Execution(f"x{total}", D(qty), D(100), D(total), bench.now)
+        for qty, total in ((25, 25), (15, 40), (10, 50))
+    ]
+    for execution in executions:
+        bench.handle(of_the_purchase(bench, order, execution))
+    bench.now += timedelta(hours=1)
+    taken = m.Bust("bust.1", "x25", D(25), D(100), bench.now)
+    bench.handle(replace(of_the_purchase(bench, order, None), filled_qty=D(25), bust=taken))
+    bench.now += timedelta(hours=1)
+    stands, corrected = (
+        ACTIVITY
+        | {
+            "id": f"2026::{total}",
+            "transaction_time": at.isoformat(),
+            "symbol": "SPY",
+            "qty": qty,
+            "price": price,
+            "cum_qty": total,
+            "leaves_qty": "0",
+            "order_id": ORDER["id"],
+            "order_status": "filled",
+        }
+        for at, qty, price, total in (
+            (executions[1].at, "15", "100", "40"),
+            (bench.now, "10", "99.9", "50"),
+        )
+    )
+    shown = ORDER | {
+        "client_order_id": order.client_order_id,
+        "symbol": "SPY",
+        "submitted_at": order.decided_at.isoformat(),
+        "qty": "50",
+        "filled_qty": "25",
+        "status": "filled",
+    }
+    listed = Lists(bench.now.isoformat(), [stands, corrected], shown)
+    look = Looks(Broker(listed, feed="iex"), bench.books, bench.now).take(0, Depth.ORDERS)
+    bench.handle(look)
+    assert bench.position("A", "SPY") == D(25)
+    assert bench.books.ledger["A"].cash == 10_000 - 15 * 100 - 10 * D("99.9")
+
+
+def of_the_purchase(bench: Bench, order: Order, execution: m.Execution | None) -> m.OrderUpdate:
+    """The broker tells of an execution of the order of 50, of which nothing is left open."""
+    return m.OrderUpdate(
+        order.client_order_id,
+        ORDER["id"],
+        "SPY",
+        Side.BUY,
+        OrderStatus.FILLED,
+        D(50),
+        execution.cum_qty if execution else order.booked_qty,
+        D(100),
+        bench.now,
+        execution=execution,
+    )
