@@ -113,8 +113,9 @@ def live_view(
 
 def session_strategies(books: Books) -> list[str]:
     """The strategies of the books' session, in its order; one that is run elsewhere by now is not
-    among them."""
-    assert books.session is not None, "a session is open"
+    among them. None if no session was opened, as in books that machine code has played."""
+    if books.session is None:
+        return []
     kept = set(books.strategies())
     return [opening.strategy for opening in books.session.openings if opening.strategy in kept]
 

@@ -219,7 +219,7 @@ def test_a_busted_execution_makes_no_round_trip(load: Load, rows: Rows) -> None:
     assert rows("SELECT realized_pnl FROM pnl_daily WHERE strategy = 'Alpha'") == [(100,)]
 
 
-LOTS = "SELECT qty, price, cost FROM open_lots WHERE session_id = ? ORDER BY place"
+LOTS = "SELECT qty, price, cost FROM open_lots WHERE session_id = ? ORDER BY strategy, place"
 
 
 def test_a_purchase_that_is_corrected_after_its_sale_is_still_the_entry_of_it(
