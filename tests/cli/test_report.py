@@ -64,8 +64,8 @@ def test_of_simulated_sessions_that_opened_at_one_moment_the_last_one_loaded_is_
     ("options", "words"),
     [
         (["--start", "2026-03-18", "--end", "2026-03-17"], "The range ends before it begins"),
-        (["--session", "s1", "--end", "2026-03-17"], "give one of"),
-        (["--session", "s1", "--account", "PA1"], "give one of"),
+        (["--session", "s1", "--end", "2026-03-17"], "Give one or the other"),
+        (["--session", "s1", "--account", "PA1"], "Give one or the other"),
         (["--account", "BT-9"], "no account 'BT-9'"),
         (["--account", "PA1", "--start", "2026-05-01", "--end", "2026-06-01"], "of account PA1"),
         (["--end", "2026-02-01"], "not hold any session to 2026-02-01: those that it has are from"),
