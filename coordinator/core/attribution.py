@@ -26,9 +26,11 @@ CUSTODY = "PTC"
 """A depositary's fee for the custody of foreign shares, passed through."""
 STOCK_DIVIDEND = "SDIV"
 """A dividend that is paid in shares."""
-SUB_TYPES = {"SDIV": STOCK_DIVIDEND, "ADR": CUSTODY}
-"""What an activity is by its sub type: Alpaca lists the one as a DIV, and the other as a FEE, which
-would be dollars, and a fee on sales."""
+UNIT_SPLIT = "USPLIT"
+"""Units become shares and warrants, each with a ticker of its own."""
+SUB_TYPES = {"SDIV": STOCK_DIVIDEND, "ADR": CUSTODY, UNIT_SPLIT: UNIT_SPLIT}
+"""What an activity is by its sub type: Alpaca lists these as a DIV, a FEE and a SPLIT, which would
+be dollars, a fee on sales, and more or fewer shares of the same ticker."""
 KINDS = {
     **dict.fromkeys(("FEE", "CFEE", CUSTODY, "REG", "TAF"), ActivityKind.FEE),
     **dict.fromkeys(("INT", "INTNRA", "INTTW"), ActivityKind.INTEREST),

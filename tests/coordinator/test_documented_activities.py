@@ -72,6 +72,14 @@ CASES = {
         ),
         units={"CON": "40.35"},
     ),
+    "units that become shares and warrants": Case(
+        (
+            Row("SPLIT", "USPLIT", "SPY", "-50", "26.31"),
+            Row("SPLIT", "USPLIT", "INFQ", "50", "26.31"),
+            Row("SPLIT", "USPLIT", "INFQ.WS", "12.5", "0"),
+        ),
+        units={"SPY": "-50", "INFQ": "50", "INFQ.WS": "12.5"},
+    ),
     "a stock with another symbol": Case(
         (
             Row("NC", "SNC", "SPY", "-50", "100"),
