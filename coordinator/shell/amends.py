@@ -49,36 +49,44 @@ def unheard(
         if was_sent and is_settled and _compared(recent, theirs[order.broker_order_id])[0]:
             suspects.append(order)
     batches = [suspects] if len(suspects) > FEW else [[order] for order in suspects]
-    return [update for batch in batches for update in relisted(broker, batch, now)]
+    found = [relisted(broker, batch, now) for batch in batches]
+    return [update for orders in found for updates in orders.values() for update in updates]
 
 
-def relisted(broker: Broker, suspects: Sequence[Order], now: datetime) -> list[m.OrderUpdate]:
-    """What REST says of orders of which the books have an execution that it lists no longer.
+def relisted(
+    broker: Broker, suspects: Sequence[Order], now: datetime
+) -> dict[str, list[m.OrderUpdate]]:
+    """By client order id, the reports on executions that the books have and REST lists no longer.
 
-    They are asked about at once.
+    The orders are asked about at once. One of which REST proves nothing now is left out.
     """
     try:
         known = gather(suspects, broker, _not_at_all, patient=())
     except (BrokerRejected, Malformed) as error:
         log.error("the broker could not be asked which executions it took back: %s", error)
-        return []
-    found: list[m.OrderUpdate] = []
+        return {}
+    found: dict[str, list[m.OrderUpdate]] = {}
     for order in suspects:
         reports = known.get(order.client_order_id, ())
         own = [told for told in reports if told.broker_order_id == order.broker_order_id]
-        found += _differing(order, own, now)
+        if _are_whole(own):
+            found[order.client_order_id] = _differing(order, own, now)
     return found
+
+
+def _are_whole(reports: Sequence[m.OrderUpdate]) -> bool:
+    """Whether an order has ended, and its reports have all the executions that it is filled of."""
+    if not reports or PHASE[reports[0].status] is not Phase.DONE:
+        return False
+    executed = sum((one.execution.qty for one in reports if one.execution), ZERO)
+    return executed == reports[0].filled_qty
 
 
 def _differing(
     order: Order, reports: Sequence[m.OrderUpdate], now: datetime
 ) -> list[m.OrderUpdate]:
     """What the reports on one order, one for each execution, say that the books have otherwise."""
-    if not reports or PHASE[reports[0].status] is not Phase.DONE:
-        return []
     told, executions = reports[0], [one.execution for one in reports if one.execution]
-    if sum((execution.qty for execution in executions), ZERO) != told.filled_qty:
-        return []
     gone, new = _compared(order.executions.standing(), executions)
     if not gone:
         return []

@@ -97,8 +97,9 @@ class Looks:
     def _new(self, listed: Iterable[Fill], now: datetime) -> list[m.OrderUpdate]:
         """The reports of listed executions that are not in the books.
 
-        An order that has ended and of which something was taken back has no new ones: what is
-        listed of it stands in the place of another, and the whole order is compared.
+        What is listed of an order that has ended, and of which something was taken back, may stand
+        in the place of another execution: the whole order is compared. While that proves nothing,
+        it is not reported; the difference that it leaves has a later look ask again.
         """
         new, restated = list[m.OrderUpdate](), dict[str, Order]()
         for fill in listed:
@@ -108,9 +109,13 @@ class Looks:
             order = self._books.orders.at_broker(fill.order_id)
             if order is not None and order.corrected and order.phase is Phase.DONE:
                 restated[order.client_order_id] = order
-        amended = relisted(self._broker, list(restated.values()), now) if restated else []
-        known = {update.client_order_id for update in amended}
-        return [*(u for u in new if u.client_order_id not in known), *amended]
+        if not restated:
+            return new
+        amended = relisted(self._broker, list(restated.values()), now)
+        complete = {name for name, updates in amended.items() if not updates}
+        held_back = restated.keys() - complete
+        instead = [update for updates in amended.values() for update in updates]
+        return [*(u for u in new if u.client_order_id not in held_back), *instead]
 
     def _differs(self, depth: Depth) -> bool:
         """Whether the look is a deep one, and a difference is unexplained."""

@@ -42,6 +42,14 @@ class Lists:
             "/account/activities/FILL": fills,
         }
 
+    def tell_of_the_order(self, order: dict[str, Any] | None) -> None:
+        """From now on the order is shown so."""
+        self._answers |= {
+            path: order
+            for path in self._answers
+            if path.startswith("/orders") and path != "/orders"
+        }
+
     def get(self, _api: Api, path: str, query: Mapping[str, Any]) -> Any:
         """What is known; an order that is not is refused."""
         found = self._answers[path]
@@ -177,6 +185,41 @@ def test_a_look_in_doubt_goes_back_to_the_sessions_beginning_whatever_was_edited
 def test_what_an_unheard_correction_puts_in_the_place_of_an_execution_is_not_booked_beside_it() -> (
     None
 ):
+    bench, lists, _ = a_purchase_corrected_unheard("25", ("10", "99.9"))
+    look_at(bench, lists)
+    assert bench.position("A", "SPY") == D(25)
+    assert bench.books.ledger["A"].cash == 10_000 - 15 * 100 - 10 * D("99.9")
+
+
+@pytest.mark.parametrize("shown", [{"filled_qty": "15"}, {"filled_qty": "many"}, None])
+def test_while_the_corrected_order_cannot_be_compared_nothing_is_booked_beside_and_then_it_is(
+    shown: dict[str, Any] | None,
+) -> None:
+    bench, lists, whole = a_purchase_corrected_unheard("25", ("10", "99.9"))
+    lists.tell_of_the_order(None if shown is None else whole | shown)
+    look_at(bench, lists)
+    assert bench.position("A", "SPY") == D(25)
+    assert bench.books.ledger["A"].cash == 10_000 - 25 * 100
+    lists.tell_of_the_order(whole)
+    look_at(bench, lists)
+    assert bench.position("A", "SPY") == D(25)
+    assert bench.books.ledger["A"].cash == 10_000 - 15 * 100 - 10 * D("99.9")
+
+
+def test_an_execution_that_an_order_has_besides_all_that_is_booked_of_it_is_booked() -> None:
+    bench, lists, _ = a_purchase_corrected_unheard("35", ("10", "99.9"), third_stands=True)
+    look_at(bench, lists)
+    assert bench.position("A", "SPY") == D(35)
+    assert bench.books.ledger["A"].cash == 10_000 - 25 * 100 - 10 * D("99.9")
+
+
+def a_purchase_corrected_unheard(
+    filled: str, told_late: tuple[str, str], *, third_stands: bool = False
+) -> tuple[Bench, Lists, dict[str, Any]]:
+    """A purchase of which the first 25 units were taken back, and of which the broker now lists an
+    execution that nobody heard of (units, price), in the place of its third one or besides it.
+
+    Also the lists, and the order as it is shown."""
     bench, order = a_purchase_of_50()
     executions = [
         m.Execution(f"x{total}", D(qty), D(100), D(total), bench.now)
@@ -188,7 +231,10 @@ def test_what_an_unheard_correction_puts_in_the_place_of_an_execution_is_not_boo
     taken = m.Bust("bust.1", "x25", D(25), D(100), bench.now)
     bench.handle(replace(of_the_purchase(bench, order, None), filled_qty=D(25), bust=taken))
     bench.now += timedelta(hours=1)
-    stands, corrected = (
+    second, third = executions[1:]
+    standing = [(second.at, "15", "100", "40")]
+    standing += [(third.at, "10", "100", "50")] if third_stands else []
+    listed = [
         ACTIVITY
         | {
             "id": f"2026::{total}",
@@ -202,23 +248,24 @@ def test_what_an_unheard_correction_puts_in_the_place_of_an_execution_is_not_boo
             "order_status": "filled",
         }
         for at, qty, price, total in (
-            (executions[1].at, "15", "100", "40"),
-            (bench.now, "10", "99.9", "50"),
+            *standing,
+            (bench.now, *told_late, "60" if third_stands else "50"),
         )
-    )
+    ]
     shown = ORDER | {
         "client_order_id": order.client_order_id,
         "symbol": "SPY",
         "submitted_at": order.decided_at.isoformat(),
         "qty": "50",
-        "filled_qty": "25",
+        "filled_qty": filled,
         "status": "filled",
     }
-    listed = Lists(bench.now.isoformat(), [stands, corrected], shown)
-    look = Looks(Broker(listed, feed="iex"), bench.books, bench.now).take(0, Depth.ORDERS)
-    bench.handle(look)
-    assert bench.position("A", "SPY") == D(25)
-    assert bench.books.ledger["A"].cash == 10_000 - 15 * 100 - 10 * D("99.9")
+    return bench, Lists(bench.now.isoformat(), listed, shown), shown
+
+
+def look_at(bench: Bench, lists: Lists) -> None:
+    """A look at what is listed."""
+    bench.handle(Looks(Broker(lists, feed="iex"), bench.books, bench.now).take(0, Depth.ORDERS))
 
 
 def of_the_purchase(bench: Bench, order: Order, execution: m.Execution | None) -> m.OrderUpdate:
