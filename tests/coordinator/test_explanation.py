@@ -304,27 +304,22 @@ def test_every_denial_of_an_entry_has_a_sentence(denial: Denial) -> None:
     assert f"the entry was denied: {denial}: " in told(bench).because
 
 
-def test_cash_that_a_human_has_spent_is_not_told_as_cash_to_spend() -> None:
+# shares that a human bought at 100, what the account still has, and what UNASSIGNED lacks; the last
+# account is in debt
+@pytest.mark.parametrize(
+    ("bought", "left", "lacking"), [("20", "8,500", "1,500"), ("150", "0", "14,500")]
+)
+def test_cash_that_a_human_has_spent_is_not_told_as_cash_to_spend(
+    bought: str, left: str, lacking: str
+) -> None:
     bench = Bench(spec("A", {("SPY", 0): 1}), cash="10500")
-    bench.handle(stranger("by-hand", "QQQ", Side.BUY, "20", "100", bench.now))
+    bench.handle(stranger("by-hand", "QQQ", Side.BUY, bought, "100", bench.now))
     bench.minute(0, {"SPY": "100"})
     one = told(bench)
-    assert one.limits["cash"] == "$8,500.00 of $10,000.00 equity can be spent"
+    assert one.limits["cash"] == f"${left}.00 of $10,000.00 equity can be spent"
     assert one.because.endswith(
-        "denied: buying_power: the account has $8,500.00 of cash that no open order holds;"
-        " UNASSIGNED is short of $1,500.00."
-    )
-
-
-def test_an_account_in_debt_has_nothing_to_spend() -> None:
-    bench = Bench(spec("A", {("SPY", 0): 1}), cash="10500")
-    bench.handle(stranger("by-hand", "QQQ", Side.BUY, "150", "100", bench.now))
-    bench.minute(0, {"SPY": "100"})
-    one = told(bench)
-    assert one.limits["cash"] == "$0.00 of $10,000.00 equity can be spent"
-    assert one.because.endswith(
-        "denied: buying_power: the account has $0.00 of cash that no open order holds;"
-        " UNASSIGNED is short of $14,500.00."
+        f"denied: buying_power: the account has ${left}.00 of cash that no open order holds;"
+        f" UNASSIGNED is short of ${lacking}.00."
     )
 
 

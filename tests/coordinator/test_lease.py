@@ -7,7 +7,6 @@ import os
 import stat
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -140,13 +139,15 @@ def test_one_lease_cannot_be_had_twice_in_one_process_either(tmp_path: Path) -> 
             second.take_for_account("PA1", ["stocks"])
 
 
-def test_a_start_is_not_refused_because_somebody_just_looks_who_is_running(tmp_path: Path) -> None:
+def test_a_start_is_not_refused_because_somebody_just_looks_who_is_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Leases(tmp_path) as first:
         first.take_for_coordinator("PA1", "crypto")
     (lease,) = tmp_path.iterdir()
     looking = lease.open()
     fcntl.flock(looking, fcntl.LOCK_SH)  # as `is_held` does
-    threading.Timer(0.002, looking.close).start()
+    monkeypatch.setattr("coordinator.shell.lease.time.sleep", lambda _: looking.close())
     with Leases(tmp_path) as ours:
         ours.take_for_coordinator("PA1", "crypto")
 
