@@ -5,6 +5,7 @@ In production these are the real ones; a proof runs the same session on simulate
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,14 @@ class Stream(Protocol):
 
     async def stop(self) -> None:
         """End the stream and free its connection slot."""
+
+
+async def stop_all(streams: Sequence[Stream]) -> None:
+    """Stop streams side by side, as each may wait for a broker that says nothing any more."""
+    ended = await asyncio.gather(*(one.stop() for one in streams), return_exceptions=True)
+    for error in ended:
+        if isinstance(error, BaseException):
+            raise error
 
 
 _THROUGH_SLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

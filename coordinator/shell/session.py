@@ -32,7 +32,8 @@ from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.gc_pauses import few_gc_pauses
 from coordinator.shell.narrator import Narrator, tell_edited
-from coordinator.shell.ports import Ports, Stream
+from coordinator.shell.patience import answered
+from coordinator.shell.ports import Ports, Stream, stop_all
 from coordinator.shell.reloading import Reloading
 from coordinator.shell.run import Run, RunResult, Started
 from coordinator.shell.shadows import NO_SHADOWS, Beginning, Shadows
@@ -47,6 +48,8 @@ DEAD_SLOT_S = 90.0
 BARS_DEADLINE_S, ORDERS_DEADLINE_S = DEAD_SLOT_S + 40.0, DEAD_SLOT_S
 """Local seconds in which a stream must come up. The SDK may try again half a minute after a slot
 became free: without bars there is no session, without the order stream REST is asked."""
+SILENT_S = 3600.0
+"""Local seconds for which a session that starts again at 00:00 UTC waits for a silent broker."""
 STOP_S = 10.0
 """Local seconds after which a session that is stopped repeats no request for the account."""
 
@@ -61,14 +64,17 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
         BrokerError: the broker could not be reached, or a stream was lost.
     """
     with quiet_sdk():
+        silent_s = 0.0
         while True:
             with ExitStack() as resources:
-                started = await ports.workers.run(partial(_start, run, ports, resources, stop))
+                start = partial(_start, run, ports, resources, stop)
+                started = await answered(start, ports, resources, stop, silent_s)
                 if started is None:
                     return None
                 if (result := await _play(run, ports, started, stop)) is not None:
                     return result
             log.info("00:00 UTC: the session starts again, with all bars from before it")
+            silent_s = SILENT_S
 
 
 async def _play(run: Run, ports: Ports, started: Started, stop: asyncio.Event) -> RunResult | None:
@@ -148,14 +154,6 @@ async def _come_up(stream: Stream, watchdog: Watchdog, run: Run) -> None:
         if not is_orders:
             raise
         log.warning("[%s] not available; asking REST instead: %s", stream.watch.name, error)
-
-
-async def stop_all(streams: Sequence[Stream]) -> None:
-    """Stop streams side by side, as each may wait for a broker that says nothing any more."""
-    ended = await asyncio.gather(*(one.stop() for one in streams), return_exceptions=True)
-    for error in ended:
-        if isinstance(error, BaseException):
-            raise error
 
 
 async def _stop_when(stop: asyncio.Event, live: LiveSession) -> None:

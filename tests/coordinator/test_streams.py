@@ -17,7 +17,8 @@ from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
 from coordinator.settings import LEAST_PAIRS, Settings
 from coordinator.shell import wire
 from coordinator.shell.plain import PlainBars
-from coordinator.shell.session import BARS_DEADLINE_S, DEAD_SLOT_S, stop_all
+from coordinator.shell.ports import stop_all
+from coordinator.shell.session import BARS_DEADLINE_S, DEAD_SLOT_S
 from coordinator.shell.stream_watch import StreamState, StreamWatch
 from coordinator.shell.streams import Stream, market_stream, order_stream, quiet_sdk
 from simulator.server import Simulator, SimulatorOptions

@@ -1,0 +1,46 @@
+"""The wait of a session for a broker that does not answer while it starts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import TypeVar
+
+from coordinator.errors import BrokerUnavailable
+from coordinator.shell.ports import Ports
+
+log = logging.getLogger("coordinator")
+T = TypeVar("T")
+AGAIN_S = 30.0
+"""Local seconds between two starts."""
+
+
+async def answered(
+    start: Callable[[], T | None],
+    ports: Ports,
+    resources: ExitStack,
+    stop: asyncio.Event,
+    silent_s: float,
+) -> T | None:
+    """What `start` returns, which is repeated while the broker does not answer it.
+
+    Each failed start's `resources` are closed. None if it is to stop meanwhile.
+
+    Raises:
+        BrokerUnavailable: the broker is silent for more than `silent_s` local seconds.
+    """
+    until_s = ports.monotonic() + silent_s
+    while True:
+        try:
+            return await ports.workers.run(start)
+        except BrokerUnavailable as error:
+            if ports.monotonic() >= until_s:
+                raise
+            resources.close()
+            log.warning("%s. The session starts again in %.0f s", error, AGAIN_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), AGAIN_S)
+        if stop.is_set():
+            return None
