@@ -7,9 +7,11 @@ the same ticker share one computation. Its state lives in the step alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Self, get_origin
+from itertools import zip_longest
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -62,16 +64,40 @@ Exact = Annotated[Decimal, BeforeValidator(exact_number)]
 """A number parameter as an exact decimal."""
 
 
-def whole_where_meant(wanted: object, value: object) -> object:
-    """The integer 20 of 20.0 where `wanted`, a field's annotation, is one; else the value itself.
+def whole_where_meant(wanted: object, value: Any) -> Any:
+    """The integer 20 of 20.0 where `wanted`, an annotation, is one; else the value itself.
 
-    JSON and its Schema know one kind of number, in which both are the same.
+    JSON and its Schema know one kind of number, in which both are the same. Of a list or an object,
+    this is what its items become.
     """
-    if wanted not in (int, int | None) or not isinstance(value, float | Decimal):
+    wanted = _plain_hint(wanted)
+    if type(value) in (list, tuple):
+        each = zip_longest(_hints_of_items(wanted, len(value)), value)
+        return type(value)(whole_where_meant(hint, item) for hint, item in each)
+    if type(value) is dict and get_origin(wanted) in (dict, Mapping):
+        return {key: whole_where_meant(get_args(wanted)[1], one) for key, one in value.items()}
+    if wanted is not int or not isinstance(value, float | Decimal):
         return value
     number = Decimal(value)
     is_whole = number.is_finite() and abs(number) < LARGEST_NUMBER and number == int(number)
     return int(number) if is_whole else value
+
+
+def _plain_hint(wanted: object) -> object:
+    """An annotation without its metadata, and without the None that may stand for it."""
+    if get_origin(wanted) is Annotated:
+        return _plain_hint(get_args(wanted)[0])
+    if get_origin(wanted) in (Union, UnionType):
+        others = [hint for hint in get_args(wanted) if hint is not type(None)]
+        return _plain_hint(others[0]) if len(others) == 1 else wanted
+    return wanted
+
+
+def _hints_of_items(wanted: object, count: int) -> Sequence[object]:
+    """The annotations of a list's items, None where there is none."""
+    hints = get_args(wanted) or (None,)
+    is_one_by_one = get_origin(wanted) is tuple and Ellipsis not in hints
+    return hints[:count] if is_one_by_one else [hints[0]] * count
 
 
 IN_BARS = "bars"
@@ -163,9 +189,9 @@ class Strategy(BaseModel):
     @classmethod
     def _as_meant(cls, value: object, info: Any) -> object:
         wanted = cls.model_fields[info.field_name].annotation
-        if isinstance(value, list) and get_origin(wanted) is tuple:
-            return tuple(value)
-        return whole_where_meant(wanted, value)
+        meant = whole_where_meant(wanted, value)
+        is_tuple = isinstance(meant, list) and get_origin(wanted) is tuple
+        return tuple(meant) if is_tuple else meant
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 import pandas as pd
 import pytest
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, ValidationError
 
 from coordinator import Bar, Strategy, Window
 from coordinator.errors import OperatorError
@@ -123,6 +123,41 @@ def test_how_far_it_looks_back_is_its_longest_window() -> None:
 
     assert Two().longest_window == 8
     assert Two(short=9).longest_window == 9
+
+
+class Lists(Strategy):
+    strategy_type: ClassVar[str] = "lists"
+    window: Window = 2
+    later: Window | None = None
+    windows: tuple[Window, ...] = ()
+    pair: tuple[int, float] = (1, 1.0)
+    by_name: dict[str, int] = Field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ({"window": 5.0}, {"window": 5}),
+        ({"later": 5.0}, {"later": 5}),
+        ({"windows": [5.0, Decimal("10.0")]}, {"windows": [5, 10]}),
+        ({"pair": [5.0, 10.0]}, {"pair": [5, 10.0]}),
+        ({"by_name": {"short": 5.0}}, {"by_name": {"short": 5}}),
+    ],
+)
+def test_a_whole_number_is_an_integer_of_its_parameters_wherever_one_is_meant(
+    written: dict[str, Any], meant: dict[str, Any]
+) -> None:
+    assert Lists(**written).parameters == Lists(**meant).parameters
+    assert repr(Lists(**written)) == repr(Lists(**meant)), "of the same types"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"windows": [5.5]}, {"windows": [True]}, {"pair": [1, 2.0, 3.0]}, {"by_name": {"short": 5.5}}],
+)
+def test_what_is_not_whole_is_none_of_them(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Lists(**wrong)
 
 
 def test_its_history_is_ten_windows_unless_it_says_otherwise() -> None:
