@@ -7,10 +7,11 @@ a thin or falling market a part of it may find nobody within that, and the rest 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core.orders import Order, Phase
-from coordinator.core.values import Bar, Side, is_crypto
+from coordinator.core.values import MINUTE, Bar, Side, is_crypto
 
 COIN_COLLAR = Decimal("0.02")
 """How far from the price at which it came Alpaca still fills a market order of coins."""
@@ -27,6 +28,15 @@ def left_behind(on_ticker: Iterable[Order], bar: Bar) -> list[Order]:
         and order.cancel_reason is None
         and _worse(order, bar.close) > COIN_COLLAR * order.decision_price
     ]
+
+
+def is_left_standing(order: Order, now: datetime) -> bool:
+    """Whether a sale of coins stands at the broker for a minute, which needs no bar to be seen.
+
+    One that can fill does so at once.
+    """
+    is_sale = order.side is Side.SELL and is_crypto(order.symbol)
+    return is_sale and order.phase is Phase.LIVE and now - order.decided_at >= MINUTE
 
 
 def _worse(order: Order, close: Decimal) -> Decimal:

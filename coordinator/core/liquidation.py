@@ -14,6 +14,7 @@ from coordinator.core.books import Books
 from coordinator.core.desk import OrderDesk
 from coordinator.core.flat import sellable
 from coordinator.core.ledger import Position
+from coordinator.core.left_behind import is_left_standing
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reload import Removal
 from coordinator.core.risk import Asset
@@ -47,6 +48,7 @@ class Liquidation:
         self._sell_given_up(now)
         for strategy in to_flatten:
             self.desk.withdraw_buys(strategy, now)
+            self._end_standing_sales(strategy, now)
             busy = {order.symbol for order in self.books.orders.open_of(strategy)}
             for symbol, position in list(self.books.ledger[strategy].positions.items()):
                 if symbol not in busy:
@@ -88,8 +90,18 @@ class Liquidation:
                 position = self.books.ledger[strategy].positions.get(symbol)
                 if position is not None and (strategy, symbol) not in self.traded:
                     self.desk.withdraw_buys(strategy, now, symbol)
+                    self._end_standing_sales(strategy, now, symbol)
                     self._sell(strategy, symbol, position, now)
                     self.desk.intents.end_minute(now)
+
+    def _end_standing_sales(self, strategy: str, now: datetime, symbol: str = "") -> None:
+        """End the sales that the price may have left; what is left of them is ordered anew.
+
+        The ticker may have no bars: its strategy is not configured, or nobody runs it.
+        """
+        for order in list(self.books.orders.open_of(strategy, symbol)):
+            if is_left_standing(order, now):
+                self.desk.withdraw(order, Reason.FLATTEN, now)
 
     def _sell(self, strategy: str, symbol: str, position: Position, now: datetime) -> None:
         if self._can_sell(strategy, symbol, now):

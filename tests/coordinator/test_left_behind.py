@@ -10,9 +10,13 @@ from __future__ import annotations
 import pytest
 
 from coordinator.core import messages as m
+from coordinator.core import records as r
 from coordinator.core.orders import OrderStatus
+from coordinator.core.reload import Removal
 from coordinator.core.values import Reason, Side
-from tests.coordinator.bench import Bench, D, order_id, spec
+from tests.coordinator.bench import Bench, D, asset, order_id, spec
+from tests.coordinator.test_kill import clock, holding, kill
+from tests.coordinator.test_reload import reload
 
 S = OrderStatus
 BTC = "BTC/USD"
@@ -104,4 +108,49 @@ def test_an_order_of_which_the_broker_has_told_nothing_yet_is_left_alone() -> No
     bench = Bench(spec("A", {(BTC, 0): 1}))
     bench.minute(0, {BTC: "100"})
     bench.minute(1, {BTC: "150"})
+    assert cancelled(bench) == []
+
+
+def liquidating(by: str) -> Bench:
+    """A's coins are sold at the operator's word, in a session that gets no bars of them."""
+    bench = buying(BTC)
+    bench.fill(bench.order("A"))
+    if by == "a reload":
+        reload(bench, spec("B", {("SPY", 0): 1}), removal=Removal.FLATTEN)
+        return bench
+    killed, flattened = r.Killed(bench.now, "op"), r.FlattenRequested(bench.now, "A", "op")
+    bench.books.apply_all([killed if by == "kill" else flattened])
+    nobodys = Bench(books=bench.books, assets={BTC: asset(BTC)})  # as a command runs it
+    nobodys.now = bench.now
+    clock(nobodys, 0)
+    return nobodys
+
+
+@pytest.mark.parametrize("by", ["kill", "flatten", "a reload"])
+def test_a_sale_by_command_that_stands_for_a_minute_is_ended_and_ordered_anew_without_any_bar(
+    by: str,
+) -> None:
+    bench = liquidating(by)
+    sale, held = bench.order("A", 2), bench.position("A", BTC)
+    bench.fill(sale, "99", "40")
+    clock(bench, 59)
+    assert cancelled(bench) == []
+    clock(bench, 1)
+    clock(bench)
+    assert cancelled(bench) == [sale.client_order_id] * 2, "a request can be lost"
+    sold = bench.sent()
+    bench.update(sale, S.CANCELED, "40", price="99")
+    clock(bench)
+    assert bench.sent()[len(sold) :] == [("A", BTC, Side.SELL, held - 40)]
+    bench.fill(bench.order("A", 3), "90")
+    clock(bench, 90)
+    assert bench.position("A", BTC) == 0
+    assert bench.engine.is_flat(bench.now)
+
+
+def test_a_sale_of_stocks_by_command_that_stands_is_left_to_the_broker() -> None:
+    bench = holding("A")
+    kill(bench)
+    bench.update(bench.order("A", 2), S.NEW)
+    clock(bench, 90)
     assert cancelled(bench) == []
