@@ -18,14 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordinator.backtest.reels import Reel
-from coordinator.backtest.rules import Raising, as_lane_error, bare_step
+from coordinator.backtest.rules import RAISED, Raising, as_lane_error, bare_step, misanswered
 from coordinator.core.lane import Lane, Rule, StrategySpec, tickers_of
 from coordinator.core.lane_form import beside_start
 from coordinator.core.values import Bar, exactly, newest
+from coordinator.shell.worker_process import signal_of
 from coordinator.strategies.series import Series
 
 Key = tuple[Rule, str]
 Signs = NDArray[np.int8]
+_PLAIN, _SIGNALS = frozenset({int}), frozenset({1, -1, 0})
 Over = Callable[[Series], Signs | None]
 """A rule's `over`: its step's signal at each bar; None where it cannot find that exactly."""
 
@@ -73,26 +75,37 @@ class _Stepped:
 
     def warm(self, history: Sequence[Bar]) -> None:
         """Feed the part of the history that the rule starts with."""
-        step, bars = self.step, newest(history, self._spec.history_bars)
-        try:
-            for bar in bars:
-                step(bar)
-        except Exception as error:
-            self.stop(error, bar, -1)
+        bars = newest(history, self._spec.history_bars)
+        self._answers(bars, past=True)
 
     def run(self, bars: Sequence[Bar]) -> None:
         """Step the session's bars, where the rule trades this ticker only."""
+        found = self._answers(bars)
+        self.signals.signs = np.zeros(len(bars), np.int8)
+        self.signals.signs[: len(found)] = _signs(found)
+
+    def _answers(self, bars: Sequence[Bar], *, past: bool = False) -> list[Any]:
+        """Its answers to these bars, until its first error."""
         step, found = self.step, list[Any]()
         add = found.append
         try:
             for bar in bars:
                 add(step(bar))
-        except Exception as error:
-            self.stop(error, bar, len(found))
-        self.signals.signs = np.zeros(len(bars), np.int8)
-        self.signals.signs[: len(found)] = _signs(found)
+        except RAISED as error:
+            self.stop(error, bar, -1 if past else len(found))
+        return self.signals_among(found, bars, past=past)
 
-    def stop(self, error: Exception, bar: Bar, at: int) -> None:
+    def signals_among(
+        self, found: list[Any], bars: Sequence[Bar], *, past: bool = False
+    ) -> list[Any]:
+        """Its answers before the first that is no signal, at which it stops."""
+        wrong = None if _are_signals(found) else _misanswer_in(found)
+        if wrong is None:
+            return found
+        self.stop(misanswered(found[wrong]), bars[wrong], -1 if past else wrong)
+        return found[:wrong]
+
+    def stop(self, error: BaseException, bar: Bar, at: int) -> None:
         """Give no further signals after an error at the place `at`."""
         lane = Lane(replace(self._spec, rule=Raising(as_lane_error(self._spec.rule, error))))
         lane.feed(bar)
@@ -102,6 +115,16 @@ class _Stepped:
 
 def _no_signal(_bar: Bar) -> int:
     return 0
+
+
+def _are_signals(found: Sequence[Any]) -> bool:
+    """Whether all of these are plain signals; looking at each alone costs more than many steps."""
+    return _PLAIN.issuperset(map(type, found)) and _SIGNALS.issuperset(found)
+
+
+def _misanswer_in(found: Sequence[Any]) -> int | None:
+    """The place of the first that is no signal."""
+    return next((at for at, answer in enumerate(found) if signal_of(answer) is None), None)
 
 
 def _signs(found: Sequence[Any]) -> Signs:
@@ -188,11 +211,22 @@ class _MergedBars:
         for bar, owner in zip(self._bars, self._owners, strict=True):
             try:
                 add(steps[owner](bar))
-            except Exception as error:
+            except RAISED as error:
                 lanes[owner].stop(error, bar, self._owners[: len(found)].count(owner))
                 steps[owner] = _no_signal
                 add(0)
+        if not _are_signals(found):
+            self._end_misanswering(lanes, found)
         signs = np.empty(len(found), np.int8)
         signs[self._order] = _signs(found)
         for number, lane in enumerate(lanes):
             lane.signals.signs = signs[self._begins[number] : self._begins[number + 1]]
+
+    def _end_misanswering(self, lanes: Sequence[_Stepped], found: list[Any]) -> None:
+        """End each lane at its first answer that is no signal; those after it become 0."""
+        for number, lane in enumerate(lanes):
+            places = [at for at, owner in enumerate(self._owners) if owner == number]
+            own = [found[at] for at in places]
+            taken = lane.signals_among(own, [self._bars[at] for at in places])
+            for at in places[len(taken) :]:
+                found[at] = 0

@@ -1,4 +1,4 @@
-"""A user's strategy as a rule for the core's lanes: errors read as live, and it is always hashable.
+"""A user's strategy as a rule for the core's lanes: it fails as it does live, and has a hash.
 
 Live, the strategy's process provides both (`shell/isolation.py`).
 """
@@ -12,14 +12,25 @@ from typing import Any, NoReturn
 from coordinator.core.lane import Rule, StrategySpec, history_of
 from coordinator.core.together import JointStep, starts_together
 from coordinator.core.values import Bar
-from coordinator.shell.strategy_process import StrategyRaised
-from coordinator.shell.worker_process import error_text
+from coordinator.shell.strategy_process import (
+    BY_TICKER,
+    StrategyFault,
+    StrategyMisanswered,
+    StrategyRaised,
+)
+from coordinator.shell.worker_process import error_text, shown, signal_of, signals_of
 from coordinator.strategies.registry import BUILT_IN
+
+RAISED = (Exception, SystemExit)
+"""What a user's rule may raise: an `exit()` ends the rule, not the backtest."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserRule:
-    """A user's rule, which raises the errors that its process would raise; equality is by `key`."""
+    """A user's rule, which raises the errors that its process would raise; equality is by `key`.
+
+    An answer that is no signal is such an error too.
+    """
 
     rule: Rule = field(compare=False)
     key: Hashable
@@ -38,14 +49,18 @@ class UserRule:
         """The rule's own step; if it fails to start, a step that raises that error."""
         try:
             step = self.rule.start()
-        except Exception as error:
+        except RAISED as error:
             return _raiser(StrategyRaised(error_text(error)))
 
         def guarded(bar: Bar) -> int:
             try:
-                return step(bar)
-            except Exception as error:
+                answer: object = step(bar)
+            except RAISED as error:
                 raise StrategyRaised(error_text(error)) from error
+            signal = signal_of(answer)
+            if signal is None:
+                raise misanswered(answer)
+            return signal
 
         return guarded
 
@@ -60,14 +75,18 @@ class JointUserRule(UserRule):
         rule: Any = self.rule
         try:
             step: JointStep = rule.start_together(tickers)
-        except Exception as error:
+        except RAISED as error:
             return _raiser(StrategyRaised(error_text(error)))
 
         def guarded(bars: Mapping[str, Bar]) -> Mapping[str, int]:
             try:
-                return step(bars)
-            except Exception as error:
+                answer: object = step(dict(bars))
+            except RAISED as error:
                 raise StrategyRaised(error_text(error)) from error
+            signals = signals_of(answer)
+            if signals is None:
+                raise misanswered(answer, each=BY_TICKER)
+            return signals
 
         return guarded
 
@@ -76,7 +95,7 @@ class JointUserRule(UserRule):
 class Raising:
     """A rule that raises an error at its first bar."""
 
-    error: Exception
+    error: BaseException
     longest_window: int = 0
 
     def start(self) -> Callable[[Bar], int]:
@@ -85,20 +104,25 @@ class Raising:
 
 
 def bare_step(rule: Rule) -> Callable[[Bar], int]:
-    """A rule's step that raises errors unconverted; see `as_lane_error`."""
+    """A rule's step that raises errors unconverted (see `as_lane_error`), and checks no answer."""
     if type(rule) is not UserRule:
         return rule.start()
     try:
         return rule.rule.start()
-    except Exception:
+    except RAISED:
         return rule.start()
 
 
-def as_lane_error(rule: Rule, error: Exception) -> Exception:
+def as_lane_error(rule: Rule, error: BaseException) -> BaseException:
     """Convert an error of a rule's bare step to the one that the rule's own step raises."""
-    if type(rule) is not UserRule or isinstance(error, StrategyRaised):
+    if type(rule) is not UserRule or isinstance(error, StrategyFault):
         return error
     return StrategyRaised(error_text(error))
+
+
+def misanswered(answer: object, *, each: str = "") -> StrategyMisanswered:
+    """The error of an answer that is no signal."""
+    return StrategyMisanswered.by(shown(repr(answer)), each=each)
 
 
 def fit_for_lanes(spec: StrategySpec) -> StrategySpec:
@@ -114,7 +138,7 @@ def fit_for_lanes(spec: StrategySpec) -> StrategySpec:
     return replace(spec, rule=wrapper(spec.rule, spec.rule))
 
 
-def _raiser(error: Exception) -> Callable[[Any], Any]:
+def _raiser(error: BaseException) -> Callable[[Any], Any]:
     def fail(_bars: object) -> NoReturn:
         raise error
 

@@ -22,6 +22,7 @@ from coordinator.core.values import Bar
 from coordinator.shell.cell import Budget, Cell
 from coordinator.shell.rehearsal import Rehearsal, TakeUp
 from coordinator.shell.strategy_process import (
+    BY_TICKER,
     StrategyFault,
     StrategyMisanswered,
     StrategyProcess,
@@ -179,7 +180,7 @@ class _Step(FarStep):
             case "signal", int() as signal if signal in SIGNALS:
                 return signal
             case _, value:
-                raise StrategyMisanswered(f"it answered {value}; it must answer 1, -1 or 0")
+                raise StrategyMisanswered.by(value)
 
     def explain(self) -> dict[str, object]:
         return self.cell.explain(self.lane)
@@ -199,9 +200,7 @@ class _JointStep:
             case "signals", dict() as signals if all(one in SIGNALS for one in signals.values()):
                 return signals
             case _, value:
-                raise StrategyMisanswered(
-                    f"it answered {value}; it must answer 1, -1 or 0 by ticker"
-                )
+                raise StrategyMisanswered.by(value, each=BY_TICKER)
 
     def explain(self, ticker: str) -> dict[str, object]:
         return self.cell.explain(self.lane, ticker)

@@ -34,6 +34,7 @@ LOAD_S = 20.0
 LOAD_GRACE_S = 1.0
 """Local seconds on top of LOAD_S, for the answer that says where loading hung."""
 LOAD_PATIENCE = 2
+BY_TICKER = " by ticker"
 UNREADABLE = "its process wrote something that is no answer"
 REPLY_S = 30.0
 """Local seconds in which the forking process must answer."""
@@ -49,6 +50,11 @@ class StrategyRaised(StrategyFault):
 
 class StrategyMisanswered(StrategyFault):
     """It answered something that is no signal."""
+
+    @classmethod
+    def by(cls, answer: object, *, each: str = "") -> StrategyMisanswered:
+        """The fault of an answer, shown as text; `each` follows what it must answer."""
+        return cls(f"it answered {answer}; it must answer 1, -1 or 0{each}")
 
 
 class StrategyHung(StrategyFault):

@@ -215,10 +215,10 @@ def _answer(
                 return "explained", _explained(steps[lane], ticker, until_s)
             case {"bars": bars}:
                 answer = steps[lane]({bar.symbol: bar for bar in map(bar_of, bars)})
-                kind, meant = "signals", _signals(answer)
+                kind, meant = "signals", signals_of(answer)
             case _:
                 answer = steps[lane](bar_of(request["bar"]))
-                kind, meant = "signal", _signal(answer)
+                kind, meant = "signal", signal_of(answer)
         return (kind, meant) if meant is not None else ("answered", shown(repr(answer)))
     except BaseException as error:  # sys.exit() of a strategy ends the strategy alone
         return "raised", error_text(error)
@@ -256,18 +256,18 @@ def _alarm(within_s: float, of_s: float | None = None) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _signal(answer: object) -> int | None:
+def signal_of(answer: object) -> int | None:
     """The answer as a signal; None if it is not one."""
     if not isinstance(answer, Real) or isinstance(answer, bool):
         return None
     return next((signal for signal in (1, -1, 0) if answer == signal), None)
 
 
-def _signals(answer: object) -> dict[str, int] | None:
+def signals_of(answer: object) -> dict[str, int] | None:
     """The answer as signals by ticker; None if it is not."""
     if not isinstance(answer, Mapping):
         return None
-    found = {str(ticker): _signal(one) for ticker, one in answer.items()}
+    found = {str(ticker): signal_of(one) for ticker, one in answer.items()}
     whole = {ticker: signal for ticker, signal in found.items() if signal is not None}
     return whole if len(whole) == len(found) else None
 

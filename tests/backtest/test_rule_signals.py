@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -84,3 +85,38 @@ def test_what_its_tickers_share_is_the_same_at_each_step(
         failed = {name for name in tickers if name[0] in raising}
         assert [set(one.faults) for one in sessions] == [failed] * 2
     assert asked[means] == asked[Means.BY_MESSAGE]
+
+
+class Odd(Strategy):
+    """Its n-th answer on a ticker is 2, which is no signal; the others are."""
+
+    strategy_type: ClassVar[str] = "foreseen_odd"
+    tells: int
+    longest_window: ClassVar[int] = 2
+
+    def start(self) -> Callable[[Bar], int]:
+        answers = itertools.count(1)
+        return lambda bar: 2 if (number := next(answers)) == self.tells else number % 3 - 1
+
+
+@pytest.mark.parametrize("tickers", [["SPY"], ["AAPL", "SPY"]])
+@pytest.mark.parametrize("tells", [5, 60])
+def test_an_answer_that_is_no_signal_stops_it_where_a_session_would(
+    tmp_path: Path, tells: int, tickers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry._registered, Odd.strategy_type, Odd)
+    bars = write_recording(tmp_path / "bars.parquet", ["AAPL", "SPY"], MONDAY, TUESDAY)
+    entry = {
+        "name": "A",
+        "strategy_type": Odd.strategy_type,
+        "strategy_params": {"tells": tells},
+        "tickers": tickers,
+    }
+    config = {"strategies": [entry]}
+    found = []
+    for way in (Means.AT_ONCE, Means.BY_MESSAGE):
+        sessions = list(backtest(tmp_path, config, bars).play(means=way))
+        assert [one.means for one in sessions] == [way] * 2
+        assert "it answered 2; it must answer 1, -1 or 0" in sessions[-1].faults["A"]
+        found.append([{name: list(some) for name, some in one.rows().items()} for one in sessions])
+    assert found[0] == found[1]

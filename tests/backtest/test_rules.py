@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any, cast
 
 import pytest
 
 from coordinator.backtest.rules import fit_for_lanes
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
+from coordinator.core.together import JointStep
 from coordinator.core.values import Bar
+from coordinator.strategies.registry import BUILT_IN
+from tests.coordinator.isolating import WAYS, Turns, bars, isolated, named
 
 
 @dataclass
@@ -44,3 +49,57 @@ def test_a_rule_without_a_hash_has_lanes_of_its_own() -> None:
 def test_a_rule_that_is_fit_already_is_taken_as_it_is() -> None:
     made = fit_for_lanes(spec("A"))
     assert fit_for_lanes(made) is made
+
+
+ODD = [way for way in WAYS if way.startswith("says ")] + ["raises", "leaves"]
+"""The ways to go wrong that end no process."""
+
+
+def same_here_and_behind_walls(bad: StrategySpec, *tickers: str) -> list[tuple[int, str]]:
+    """Signals and faults, bar by bar, which must be those of a session."""
+    here = told(Lanes([fit := fit_for_lanes(bad)]), fit, *tickers)
+    with isolated([bad], BUILT_IN) as [walled]:
+        assert here == told(Lanes([walled]), walled, *tickers)
+    return here
+
+
+def told(lanes: Lanes, one: StrategySpec, *tickers: str) -> list[tuple[int, str]]:
+    found = []
+    for minute in range(5):
+        lanes.feed_all(bars(*tickers, minutes=[minute]))
+        found.append((lanes.lane(one, tickers[0]).signal, lanes.fault(one)))
+    return found
+
+
+@pytest.mark.parametrize("way", ODD)
+def test_what_stops_a_strategy_in_a_session_stops_it_in_a_backtest_with_the_same_words(
+    way: str,
+) -> None:
+    here = same_here_and_behind_walls(named("Bad", Turns(way)), "SPY")
+    assert [signal for signal, _ in here] == [1, -1, 0, 0, 0]
+    assert [bool(fault) for _, fault in here] == [False, False, False, True, True]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Empties what it is given, and is long of its tickers; at its third minute it goes wrong."""
+
+    way: str
+    longest_window: int = 1
+
+    def start_together(self, tickers: Sequence[str]) -> JointStep:
+        minutes = itertools.count()
+
+        def step(bars: Mapping[str, Bar]) -> Any:
+            cast(dict[str, Bar], bars).clear()
+            odd = next(minutes) == 2
+            return {**dict.fromkeys(tickers, 1), **({"SPY": WAYS[self.way]()} if odd else {})}
+
+        return step
+
+
+@pytest.mark.parametrize("way", ODD)
+def test_so_it_is_with_one_on_several_tickers_together(way: str) -> None:
+    here = same_here_and_behind_walls(named("Bad", Pair(way), "SPY", "QQQ"), "SPY", "QQQ")
+    assert [signal for signal, _ in here] == [1, 1, 0, 0, 0]
+    assert [bool(fault) for _, fault in here] == [False, False, True, True, True]
