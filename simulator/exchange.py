@@ -28,6 +28,7 @@ from simulator.mischief import Mischief
 from simulator.opening import Opening
 from simulator.options import SimulatorOptions
 from simulator.protocols import Access, Slots
+from simulator.rules import CRYPTO_MAXIMUM
 from simulator.shapes import update_json
 from simulator.sockets import MarketHub, OrderHub
 from simulator.stillness import Stillness
@@ -74,7 +75,13 @@ class Exchange:
         options = self.options
         model = fill_model(options.fill_model)
         self.account_number = number
-        self.venue = Venue(options.cash, model, lambda: str(uuid.uuid4()), options.cash_decimals)
+        self.venue = Venue(
+            options.cash,
+            model,
+            lambda: str(uuid.uuid4()),
+            options.cash_decimals,
+            coin_maximum=CRYPTO_MAXIMUM,
+        )
         self.office = BackOffice(self.venue)
         self.late: list[tuple[datetime, Ticket]] = []
         """Orders whose POST was answered before they were taken, and when each arrives."""

@@ -18,6 +18,8 @@ from simulator.values import AssetClass, Order, OrderType, Side, Ticket, TimeInF
 
 STOCK_MINIMUM = Decimal(1)
 CRYPTO_MINIMUM = Decimal(10)
+CRYPTO_MAXIMUM = Decimal(200_000)
+"""Of one order, bought or sold: docs.alpaca.markets/docs/crypto-trading, "Trading Limits"."""
 SHORT_EQUITY_MINIMUM = Decimal(2000)
 QTY_DECIMALS = 9
 NOTIONAL_DECIMALS = 2
@@ -154,6 +156,14 @@ def check_cost(ticket: Ticket, price: Decimal) -> None:
         raise forbidden("cost basis must be >= minimal amount of order 10")
     if not ticket.is_crypto and cost < STOCK_MINIMUM:
         raise invalid("cost basis must be >= minimal amount of order 1")
+
+
+@exact
+def check_size(ticket: Ticket, price: Decimal, most: Decimal | None) -> None:
+    """Refuse (403) an order of coins for more than `most` dollars. Alpaca's words are not known."""
+    cost = ticket.notional if ticket.qty is None else ticket.qty * price
+    if ticket.is_crypto and most is not None and cost is not None and cost > most:
+        raise forbidden(f"cost basis must be <= maximal amount of order {plain(most)}")
 
 
 def check_wash(ticket: Ticket, resting: Iterable[Order]) -> None:

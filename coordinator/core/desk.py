@@ -213,7 +213,9 @@ class OrderDesk:
         whose = withdrawn.strategy, withdrawn.symbol
         own = [o for o in self.books.orders if (o.strategy, o.symbol) == whose]
         later = [o for o in own[own.index(withdrawn) + 1 :] if not o.never_at_broker]
-        return bool(later) and later[-1].side is Side.BUY
+        if not later or later[-1].side is Side.SELL:
+            return False
+        return later[-1].cancel_reason in (None, Reason.REMOVED)  # else it is withdrawn as well
 
     def _deny(self, order: Order, now: datetime, reason: Denial) -> None:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)

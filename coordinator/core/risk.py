@@ -15,6 +15,13 @@ ONE = Decimal(1)
 BUYING_MARGIN = Decimal("1.01")
 """How many times its last close a market buy may cost before the cash is short."""
 
+MOST_COIN_DOLLARS = Decimal(200_000)
+"""Alpaca takes no order of coins for more: docs.alpaca.markets/docs/crypto-trading, "Trading
+Limits"."""
+COIN_ORDER_DOLLARS = Decimal("0.95") * MOST_COIN_DOLLARS
+"""What we order at once, at the last close: the price may have moved since then, and Alpaca makes a
+limit order of a market order of coins, 2 % beyond the quote."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -42,6 +49,8 @@ class Asset:
     min_cost: Decimal
     """The least dollars that a buy must be worth; a sale has no such minimum."""
     tradable: bool = True
+    max_cost: Decimal | None = None
+    """The dollars, at the last close, that one order may be for; None without such a limit."""
     least_qty: Decimal = field(init=False, compare=False, repr=False)
     """The smallest quantity that can be ordered, in whole increments."""
     time_in_force: str = field(init=False, compare=False, repr=False)
@@ -60,9 +69,11 @@ class Asset:
         return cls(symbol, step, step, Decimal(1))
 
     @classmethod
-    def crypto(cls, symbol: str, *, increment: Decimal, min_qty: Decimal) -> Asset:
+    def crypto(
+        cls, symbol: str, *, increment: Decimal, min_qty: Decimal, max_cost: Decimal | None = None
+    ) -> Asset:
         """A crypto pair: the broker's own increment and minimum, and ten dollars."""
-        return cls(symbol, increment, min_qty, Decimal(10))
+        return cls(symbol, increment, min_qty, Decimal(10), max_cost=max_cost)
 
     def floor(self, qty: Decimal) -> Decimal:
         """The largest quantity that can be ordered within `qty`; zero if none can."""
@@ -99,6 +110,16 @@ def orderable(asset: Asset, side: Side, qty: Decimal, close: Decimal) -> bool:
     """Whether the broker takes an order: it meets the least quantity, and a buy the least cost."""
     enough = side is Side.SELL or qty * close >= asset.min_cost
     return enough and asset.can_order(qty)
+
+
+def pieces(asset: Asset, qty: Decimal, close: Decimal) -> list[Decimal]:
+    """The quantities of the orders, about equal, in which the broker takes an order of `qty`."""
+    if asset.max_cost is None or qty * close <= asset.max_cost:
+        return [qty]
+    whole, rest = divmod(qty * close, asset.max_cost)
+    others = int(whole) if rest else int(whole) - 1
+    piece = asset.affordable(qty, Decimal(others + 1))
+    return [piece] * others + [qty - piece * others] if piece else [qty]
 
 
 def exit_qty(asset: Asset, position: Position | None, available: Decimal) -> Decimal:

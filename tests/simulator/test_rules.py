@@ -84,6 +84,14 @@ def bench() -> Bench:
         # C7: buying power, twice the equity for stocks, the dollars themselves for crypto
         ({"qty": 2001}, 403, 40310000, "insufficient buying power"),
         ({"symbol": "BTC/USD", "qty": "1.43"}, 403, 40310000, "insufficient balance"),
+        # docs.alpaca.markets/docs/crypto-trading: at most $200,000 an order
+        ({"symbol": "BTC/USD", "qty": "2.8572"}, 403, 40310000, "maximal amount of order 200000"),
+        (
+            {"symbol": "BTC/USD", "qty": 3, "type": "limit", "limit_price": "66666.67"},
+            403,
+            40310000,
+            "maximal amount of order 200000",
+        ),
     ],
 )
 def test_an_order_that_breaks_a_rule_is_refused_as_alpaca_refuses_it(
@@ -275,6 +283,19 @@ def test_crypto_is_paid_from_dollars_and_never_from_margin(bench: Bench) -> None
         "symbol": "USD",
     }
     assert bench.order(symbol="BTC/USD", qty="0.71").status.value == "filled"
+
+
+def test_coins_of_more_than_an_order_may_be_for_are_sold_in_pieces() -> None:
+    bench = Bench(cash="500000", fee_rate="0")
+    bench.price("BTC/USD", "70000")
+    for _ in range(2):
+        bench.order(symbol="BTC/USD", qty=2)
+    with pytest.raises(Rejection, match="maximal amount of order 200000"):
+        bench.order(symbol="BTC/USD", qty=4, side="sell")
+    for _ in range(2):
+        assert bench.order(symbol="BTC/USD", qty=2, side="sell").status.value == "filled"
+    bench.price("SPY", "100")
+    assert bench.order(qty=3000).status.value == "filled", "of stocks there is no such limit"
 
 
 def test_a_sale_of_more_coin_than_is_left_is_refused_with_the_balance(bench: Bench) -> None:
