@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -30,13 +30,19 @@ SETTLED = timedelta(minutes=2)
 
 
 def unheard(
-    broker: Broker, books: Books, listed: Iterable[Fill], since: datetime, now: datetime
+    broker: Broker,
+    books: Books,
+    listed: Iterable[Fill],
+    since: datetime,
+    now: datetime,
+    told: Container[str] = (),
 ) -> list[m.OrderUpdate]:
     """Reports that take back what the books have of an order and the broker has no longer.
 
     `listed` are the account's executions after `since`. An order counts only if it has ended by the
     broker's word, too, and if the executions that are listed of it sum to what is filled of it. One
-    that the broker does not show, or shows unreadable, stays as it is.
+    that the broker does not show, or shows unreadable, stays as it is; so does one whose client
+    order id is among those `told` of already.
     """
     theirs: dict[str, list[m.Execution]] = defaultdict(list)
     for fill in listed:
@@ -46,6 +52,8 @@ def unheard(
         recent = [posting for posting in order.executions.standing() if posting.at > since]
         is_settled = order.phase is Phase.DONE and all(p.at < now - SETTLED for p in recent)
         was_sent = bool(order.broker_order_id)  # else it was matched with another strategy's
+        if order.client_order_id in told:
+            continue
         if was_sent and is_settled and _compared(recent, theirs[order.broker_order_id])[0]:
             suspects.append(order)
     batches = [suspects] if len(suspects) > FEW else [[order] for order in suspects]

@@ -78,7 +78,8 @@ class Looks:
         listed = self._broker.fills(since)
         fills = self._new(listed, now)
         if in_doubt:
-            fills += unheard(self._broker, self._books, listed, since, now)
+            told = {update.client_order_id for update in fills if update.bust}
+            fills += unheard(self._broker, self._books, listed, since, now, told)
         activities = self._activities(now, in_doubt) if depth is Depth.ACTIVITIES else ()
         self._since = now
         updates = (*open_orders, *self._replaced, *fills)

@@ -206,6 +206,21 @@ def test_while_the_corrected_order_cannot_be_compared_nothing_is_booked_beside_a
     assert bench.books.ledger["A"].cash == 10_000 - 15 * 100 - 10 * D("99.9")
 
 
+def test_a_look_in_doubt_tells_of_a_corrected_order_once(caplog: pytest.LogCaptureFixture) -> None:
+    bench, lists, _ = a_purchase_corrected_unheard("25", ("10", "99.9"))
+    began = bench.books.session
+    assert began is not None
+    in_doubt = Looks(Broker(lists, feed="iex"), bench.books, began.at, doubtful=True)
+    seen = in_doubt.take(0, Depth.ORDERS)
+    assert [update.bust is not None for update in seen.updates] == [True]
+    assert [line for line in caplog.messages if "taken back or corrected" in line] == [
+        "[A] ⚠ of order A.2026-03-17.1 the broker lists other executions than it once reported:"
+        " 1 were taken back or corrected"
+    ]
+    bench.handle(seen)
+    assert bench.books.ledger["A"].cash == 10_000 - 15 * 100 - 10 * D("99.9")
+
+
 def test_an_execution_that_an_order_has_besides_all_that_is_booked_of_it_is_booked() -> None:
     bench, lists, _ = a_purchase_corrected_unheard("35", ("10", "99.9"), third_stands=True)
     look_at(bench, lists)
