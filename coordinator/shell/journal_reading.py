@@ -189,7 +189,9 @@ def read_kinds(path: Path, *kinds: type[r.Record]) -> list[Entry]:
 
 
 def read_outside_sessions(path: Path) -> list[Entry]:
-    """All entries from before an account's first session, oldest first."""
+    """All entries of no session, oldest first: those from before an account's first session, and
+    later ones of commands such as `kill`.
+    """
     with Reader(path) as connection:
         return [entry for row in connection.execute(_OUTSIDE) for entry in entries_of(*row)]
 
