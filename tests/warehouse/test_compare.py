@@ -13,6 +13,7 @@ from tests.warehouse.builder import Day, Source, d
 from warehouse import Store, load_session
 from warehouse.compare import Comparison, compare
 from warehouse.errors import NothingToCompare
+from warehouse.queries import query
 
 pytestmark = pytest.mark.thorough
 
@@ -76,6 +77,22 @@ def test_risk_is_that_of_the_daily_returns(place: Path) -> None:
     assert of_a.sharpe == pytest.approx(mean / deviation * math.sqrt(252))
     assert of_a.max_drawdown == pytest.approx(10 / 10_030)
     assert of_a.total_return == pytest.approx(20 / 10_000)
+
+
+def test_the_fall_of_one_that_moved_within_a_day_is_that_of_its_whole_history(
+    tmp_path: Path,
+) -> None:
+    day = Day("z1", tickers={"Alpha": ["SPY"], "Beta": ["QQQ"]})
+    found = [day.source()]
+    day = day.next_day("z2")
+    day.activity("Alpha", "dividend", "-1000")
+    found.append(day.source())
+    day = day.moved_to("a2")
+    day.activity("Alpha", "dividend", "400")
+    path = load(tmp_path, *found, day.source())
+    (whole,) = query(path, "SELECT max_drawdown FROM v_performance WHERE strategy = 'Alpha'").rows
+    assert compare(path, "Alpha", "Beta").of_a.max_drawdown == pytest.approx(whole[0])
+    assert whole == (pytest.approx(0.06),)
 
 
 def test_slippage_is_against_the_close_that_decided(place: Path) -> None:

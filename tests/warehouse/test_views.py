@@ -92,12 +92,12 @@ def test_the_days_of_a_strategy_stand_in_the_order_in_which_it_had_them(
     assert rows(
         "SELECT start_equity, end_equity, round(max_drawdown, 9) FROM v_performance"
         " WHERE strategy = 'Alpha'"
-    ) == [(10000, 10450, 0.05)]
+    ) == [(10000, 10450, 0.0)]
 
 
 def test_a_day_within_which_a_strategy_moved_is_one_day(load: Load, rows: Rows) -> None:
     figures = """SELECT days, round(annualised_return, 9), round(volatility, 9), round(sharpe, 9),
-                        round(sortino, 9), win_rate, turnover
+                        round(sortino, 9), round(max_drawdown, 9), win_rate, turnover
                  FROM v_performance WHERE strategy = 'Alpha'"""
     found = []
     for account, moves in (("PA1", False), ("PA2", True)):

@@ -12,15 +12,16 @@ WITH sessions_of AS (
     SELECT *, product(1 + r) OVER (PARTITION BY account, mode, strategy ORDER BY nth
                                    ROWS UNBOUNDED PRECEDING) AS growth
     FROM sessions_of
-), fallen AS (
-    SELECT *, 1 - growth / greatest(1, max(growth) OVER (
-        PARTITION BY account, mode, strategy ORDER BY nth ROWS UNBOUNDED PRECEDING)) AS fall
-    FROM grown
 ), days AS (
     SELECT account, mode, strategy, session_date,
            CASE count(*) WHEN 1 THEN any_value(r) ELSE product(1 + r) - 1 END AS r,
-           arg_min(capital::DOUBLE, nth) AS capital
-    FROM sessions_of GROUP BY account, mode, strategy, session_date
+           arg_min(capital::DOUBLE, nth) AS capital, arg_max(growth, nth) AS growth
+    FROM grown GROUP BY account, mode, strategy, session_date
+), fallen AS (
+    SELECT *, 1 - growth / greatest(1, max(growth) OVER (
+        PARTITION BY account, mode, strategy ORDER BY session_date
+        ROWS UNBOUNDED PRECEDING)) AS fall
+    FROM days
 ), traded AS (
     SELECT s.account, s.mode, f.strategy, sum(f.notional) AS notional
     FROM (SELECT session_id, strategy, sum(qty::DOUBLE * price::DOUBLE) AS notional
@@ -33,16 +34,16 @@ WITH sessions_of AS (
            sqrt(sum(least(r, 0) * least(r, 0)) / count(*)) AS downside,
            count(*) FILTER (r > 0) AS winning_days, count(*) FILTER (r < 0) AS losing_days,
            sum(r) FILTER (r > 0) AS won, -sum(r) FILTER (r < 0) AS lost,
-           avg(capital) AS mean_capital
-    FROM days GROUP BY account, mode, strategy
+           avg(capital) AS mean_capital, max(fall) AS max_drawdown
+    FROM fallen GROUP BY account, mode, strategy
 ), totals AS (
     SELECT account, mode, strategy, min(session_date) AS first_date, max(session_date) AS last_date,
            CASE WHEN bool_and(is_crypto) THEN 365 ELSE 252 END AS days_a_year,
            arg_min(start_equity, nth) AS start_equity, arg_max(end_equity, nth) AS end_equity,
            sum(transfers) AS transfers, sum(net_pnl) AS net_pnl, sum(fees) AS fees,
            sum(fills) AS fills, arg_max(growth, nth) AS growth,
-           max(fall) AS max_drawdown, max(max_drawdown) AS max_intraday_drawdown
-    FROM fallen GROUP BY account, mode, strategy
+           max(max_drawdown) AS max_intraday_drawdown
+    FROM grown GROUP BY account, mode, strategy
 )
 SELECT t.account, t.mode, t.strategy, first_date, last_date, days, start_equity, end_equity,
        transfers, net_pnl, growth - 1 AS total_return,
@@ -51,7 +52,7 @@ SELECT t.account, t.mode, t.strategy, first_date, last_date, days, start_equity,
        deviation * sqrt(days_a_year) AS volatility,
        mean / nullif(deviation, 0) * sqrt(days_a_year) AS sharpe,
        mean / nullif(downside, 0) * sqrt(days_a_year) AS sortino,
-       max_drawdown, max_intraday_drawdown,
+       d.max_drawdown, max_intraday_drawdown,
        winning_days / nullif(winning_days + losing_days, 0) AS win_rate,
        coalesce(won, 0) / lost AS profit_factor,
        coalesce(n.notional, 0) / nullif(mean_capital, 0) AS turnover,
