@@ -1,6 +1,7 @@
 """Fetches the history that the next session's indicators need, and writes it to one file.
 
-A coordinator that finds the file fetches only the bars that it lacks.
+A coordinator that finds the file fetches only the bars that it lacks, unless prices have changed
+since (`shell/history.py`).
 """
 
 from __future__ import annotations

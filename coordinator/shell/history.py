@@ -1,7 +1,8 @@
 """Warm-up bars: each ticker's newest bars before the session, fetched once for all strategies.
 
 They come from the warm-up flow's file as far as it reaches, and from the broker's REST where they
-are missing or newer. For a stock, only bars of the exchange's regular sessions count.
+are missing or newer, or all of them if the file's last bar is not what REST has of it. For a stock,
+only bars of the exchange's regular sessions count.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from coordinator.core.session import Hours
-from coordinator.core.values import MINUTE, Bar, is_crypto
+from coordinator.core.values import Bar, is_crypto
 from coordinator.shell.broker import Broker
 from coordinator.shell.folders import private_folder
 
@@ -64,12 +65,20 @@ class History:
         known = {bar.start: bar for bar in stored if bar.start < need.before and self.counts(bar)}
         if not need.count:
             return []
-        if len(known) >= need.count:
-            newer = self._broker.bars([need.symbol], max(known) + MINUTE, need.before)
-            known |= {bar.start: bar for bar in newer[need.symbol] if self.counts(bar)}
-        else:
-            known |= self._newest(need)
-        return [known[start] for start in sorted(known)[-need.count :]]
+        found = self._from(known, need) if len(known) >= need.count else None
+        if found is None:
+            found = self._newest(need)
+        return [found[start] for start in sorted(found)[-need.count :]]
+
+    def _from(self, known: Mapping[datetime, Bar], need: Need) -> dict[datetime, Bar] | None:
+        """The known bars and the newer ones; None if the broker lists the last known one otherwise.
+
+        It was not over when it was stored, or prices have been adjusted to a split since.
+        """
+        last = max(known)
+        listed = self._broker.bars([need.symbol], last, need.before)[need.symbol]
+        newer = {bar.start: bar for bar in listed if self.counts(bar)}
+        return {**known, **newer} if newer.get(last) == known[last] else None
 
     def _newest(self, need: Need) -> dict[datetime, Bar]:
         """Page back from `before` until enough bars that count are found."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -98,7 +99,28 @@ def test_what_the_file_has_is_not_fetched_again(
     write_bars(path, bars)
     broker.asked.clear()
     assert history.fetch([need], read_bars(path)) == bars
-    assert broker.asked == [("SPY", bars["SPY"][-1].start + MINUTE, OPEN)]
+    assert broker.asked == [("SPY", bars["SPY"][-1].start, OPEN)]
+
+
+def before_a_split(bars: list[Bar]) -> list[Bar]:
+    return [
+        replace(bar, open=2 * bar.open, high=2 * bar.high, low=2 * bar.low, close=2 * bar.close)
+        for bar in bars
+    ]
+
+
+def while_its_last_minute_ran(bars: list[Bar]) -> list[Bar]:
+    return [*bars[:-1], replace(bars[-1], close=bars[-1].open, volume=D(1))]
+
+
+@pytest.mark.parametrize("stored", [before_a_split, while_its_last_minute_ran])
+def test_a_file_whose_last_bar_has_changed_since_is_fetched_anew(
+    broker: Counted, sessions: list[Hours], stored: Callable[[list[Bar]], list[Bar]]
+) -> None:
+    history, need = History(broker, sessions), Need("SPY", 300, OPEN)
+    bars = history.fetch([need], {})["SPY"]
+    assert history.fetch([need], {"SPY": stored(bars[:-5])})["SPY"] == bars
+    assert history.fetch([need], {"SPY": stored(bars)})["SPY"] == bars
 
 
 def test_a_file_up_to_the_last_minute_before_the_session_is_enough_for_it(
