@@ -181,7 +181,7 @@ def _print(test: Backtest, tally: Tally, place: Path | str) -> None:
 
     if tally.summary:
         typer.echo(tally.summary)
-    risks = _risks(test.account, place) if tally.sessions else {}
+    risks = {} if tally.last is None else _risks(test.account, place, tally.last)
     left_out = print_table(
         ("Strategy", *SPARE[:1], "End equity", "Net P&L", "Return", *SPARE[1:]),
         [*_rows(tally, risks)],
@@ -220,14 +220,20 @@ def _rows(tally: Tally, risks: Mapping[str, tuple[str, str]]) -> Iterator[tuple[
         )
 
 
-def _risks(account: str, place: Path | str) -> dict[str, tuple[str, str]]:
-    """By strategy its Sharpe ratio and its largest drawdown, both from the ends of its days."""
+def _risks(account: str, place: Path | str, last: datetime.date) -> dict[str, tuple[str, str]]:
+    """By strategy its Sharpe ratio and its largest drawdown, both from the ends of its days.
+
+    Empty if an earlier run has brought the account days after the `last`: the ratios are of all.
+    """
     from warehouse.queries import query
 
-    asked = "SELECT strategy, sharpe, max_drawdown FROM v_performance WHERE account = $1"
+    asked = (
+        "SELECT strategy, sharpe, max_drawdown FROM v_performance"
+        " WHERE account = $1 AND last_date <= $2"
+    )
     return {
         strategy: ("-" if sharpe is None else f"{sharpe:z.2f}", f"{drawdown:z.2%}")
-        for strategy, sharpe, drawdown in query(place, asked, parameters=[account]).rows
+        for strategy, sharpe, drawdown in query(place, asked, parameters=[account, last]).rows
     }
 
 

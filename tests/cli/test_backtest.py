@@ -91,6 +91,17 @@ def test_the_table_has_the_sums_of_all_and_each_strategys_risk(
     assert of_all[4:6] == [f"{sums['net_pnl']:,.2f}", f"{sums['net_pnl'] / sums['began']:+.2%}"]
 
 
+def test_a_shorter_run_has_not_the_risk_of_a_longer_one_before_it(
+    command: Command, config: Path, bars: Path
+) -> None:
+    both = ["backtest", "--config", str(config), "--bars", str(bars)]
+    first = [*both, "--end", MONDAY.isoformat()]
+    for run, has_risk in ((first, True), (both, True), (first, False)):
+        lines = [line.split() for line in command(run).out.splitlines()]
+        [line] = [line for line in lines if line[:1] == ["Slow"]]
+        assert (line[-1] != "-") is has_risk
+
+
 def tell(command: Command, query: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(command(["sql", "--json", query]).out)
     return found
