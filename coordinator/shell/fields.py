@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -28,6 +29,9 @@ LONGEST_NAME, LONGEST_NOTE = 256, 500
 LEAST, MOST = 1e-29, 1e18
 """A number between these is surely within the bounds of `parse_number`."""
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_TRADED_ON = re.compile(r"\bon ([0-9]{4}-[0-9]{2}-[0-9]{2})\b")
+LONGEST_DELAY = timedelta(days=31)
+"""Between a sale and the date of a fee for it: some are posted once a month."""
 _OPTION = re.compile(r"[A-Z]{1,6}[0-9]{6}[CP][0-9]{8}")
 _SHARES_OF_AN_OPTION = 100
 MOST_DIGITS, LARGEST_EXPONENT = 60, 30
@@ -70,6 +74,25 @@ def parse_time(value: Any) -> datetime:
     if not EARLIEST <= moment < LATEST:
         raise Malformed(f"a time of no message: {shown(value)}")
     return moment
+
+
+def day_of(raw: Raw, *, is_fee: bool) -> date:
+    """An activity's date; of a fee the date of its sales.
+
+    Alpaca names that in a fee's description, and may list the fee with the date of a later day.
+
+    Raises:
+        Malformed: it has no date.
+    """
+    try:
+        day = date.fromisoformat(words(raw.get("date"))[:10])
+    except ValueError:
+        raise Malformed(f"an activity without a date: {shown(raw)}") from None
+    for told in _TRADED_ON.findall(words(raw.get("description"))) if is_fee else ():
+        with suppress(ValueError):
+            traded = date.fromisoformat(told)
+            return traded if day - LONGEST_DELAY <= traded < day else day
+    return day
 
 
 def parse_optional_time(value: Any) -> datetime | None:

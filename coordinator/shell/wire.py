@@ -34,6 +34,7 @@ from coordinator.shell.fields import (
     Raw,
     amount,
     as_configured,
+    day_of,
     fields,
     name_of,
     of_one,
@@ -219,14 +220,10 @@ def parse_activity(raw: Raw) -> Activity:
     name, kind = name_of(raw, "id", "an activity"), name_of(raw, "activity_type", "an activity")
     kind = SUB_TYPES.get(words(raw.get("activity_sub_type")), kind)
     symbol, price = words(raw.get("symbol")), raw.get("price") or raw.get("per_share_amount")
-    try:
-        day = date.fromisoformat(words(raw.get("date"))[:10])
-    except ValueError:
-        raise Malformed(f"an activity without a date: {shown(raw)}") from None
     return Activity(
         activity_id=name,
         kind=kind,
-        day=day,
+        day=day_of(raw, is_fee=kind == "FEE"),
         symbol=as_configured(symbol, "crypto" if kind == "CFEE" else words(raw.get("asset_class"))),
         qty=signed(raw, "qty", "activity's qty"),
         price=None if price is None else parse_dollars(price, "activity's price"),

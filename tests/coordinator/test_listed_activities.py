@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from coordinator.core.attribution import attribute
 from coordinator.core.records import ActivityKind
+from coordinator.core.values import Side
 from coordinator.shell.broker import Broker
 from coordinator.shell.rest import Api
 from tests.coordinator.bench import OPEN, D
-from tests.coordinator.test_attribution import books_of
+from tests.coordinator.test_attribution import books_of, trade
 
 SINCE = date(2026, 3, 11)
 
@@ -78,6 +79,36 @@ def test_a_fund_that_distributes_its_gains_pays_those_who_hold_it() -> None:
     paid = {one.strategy: one.amount for one in attribute(books, gains, OPEN)}
     assert paid == {"A": D(4), "B": D(8)}
     assert {one.kind for one in attribute(books, gains, OPEN)} == {ActivityKind.DIVIDEND}
+
+
+@pytest.mark.parametrize(
+    ("kind", "note", "day"),
+    [
+        ("FEE", "TAF fee for proceed of 1572 shares (89 trades) on 2026-03-13", "2026-03-13"),
+        ("FEE", "TAF fee for proceed of 2 shares (1 trades) on 2026-03-13 by 87022", "2026-03-13"),
+        ("FEE", "TAF fee for proceed of 2 shares (1 trades)", "2026-03-16"),
+        ("FEE", "REG fee for proceed of $5.00 on 2026-03-17", "2026-03-16"),  # a day to come
+        ("FEE", "REG fee for proceed of $5.00 on 2025-03-16", "2026-03-16"),  # of long ago
+        ("FEE", "REG fee for proceed of $5.00 on 2026-03-99", "2026-03-16"),
+        ("DIV", "Cash DIV @ 0.51, held on 2026-03-13", "2026-03-16"),
+    ],
+)
+def test_a_fee_is_of_the_date_of_the_sales_that_its_description_names(
+    kind: str, note: str, day: str
+) -> None:
+    fee = listed("a", kind, description=note, net_amount="-0.31")
+    (told,) = Broker(OnePage(fee), feed="iex").activities(SINCE)
+    assert told.day.isoformat() == day
+
+
+def test_a_fee_that_is_listed_days_later_is_paid_by_who_sold_then() -> None:
+    friday, monday = OPEN - timedelta(days=4), OPEN - timedelta(days=1)
+    books = books_of({}, begun_at=friday - timedelta(days=1))
+    trade(books, "A", Side.SELL, "SPY", "10", "100", at=friday)
+    trade(books, "B", Side.SELL, "SPY", "10", "100", at=monday)
+    fee = listed("a", "FEE", description=f"TAF fee for proceed of 10 shares on {friday.date()}")
+    (told,) = Broker(OnePage(fee | {"net_amount": "-0.02"}), feed="iex").activities(SINCE)
+    assert {one.strategy: one.amount for one in attribute(books, told, OPEN)} == {"A": D("-0.02")}
 
 
 def test_a_dividend_in_shares_is_known_by_its_sub_type() -> None:
