@@ -9,6 +9,7 @@ schema is migrated after a copy is put beside the file.
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import re
 import sys
@@ -34,6 +35,8 @@ from warehouse.turns import Turn
 
 _POLL_S = 0.05
 _A_WRITER = "a program that waits to write"
+_OLD = ".old"
+"""The end of a log's name that no warehouse reads any more."""
 _NO_DATABASE = "it is a file of data, and no DuckDB database"
 _CONFIG = {
     "checkpoint_threshold": "256MB",  # so a big load does not checkpoint after each session
@@ -206,6 +209,9 @@ def _make_alone(file: Path) -> None:
     beginning.unlink(missing_ok=True)
     with duckdb.connect(str(beginning), config=dict(_CONFIG)) as connection:
         migrate(connection)
+    for log in file.parent.glob(f"{glob.escape(file.name)}.wal*"):  # of a file that is gone
+        if not log.name.endswith(_OLD):
+            log.replace(log.with_name(log.name + _OLD))
     beginning.replace(file)
 
 
@@ -304,7 +310,8 @@ def _unreadable(location: str, error: duckdb.Error) -> WarehouseError:
     return WarehouseUnreadable(
         f"The warehouse {location} cannot be opened: {reason}. The journal keeps every session but "
         "a backtest's. See what it is, and who may write it; if the file is damaged, move it "
-        "aside. Then repeat `multi-trader end-of-day`, or the backtest."
+        "aside. If only its log (.wal) does not match it, move that aside. Then repeat "
+        "`multi-trader end-of-day`, or the backtest."
     )
 
 

@@ -294,6 +294,22 @@ def test_the_copy_of_an_older_schema_holds_what_a_crash_left_in_the_log(location
         assert [row[0] for row in copy.table("loads").fetchall()] == ["s0"]
 
 
+def test_a_warehouse_is_made_anew_where_one_was_moved_away_without_the_log_of_its_crash(
+    location: Path, day: Day
+) -> None:
+    log = location.with_name("warehouse.duckdb.wal")
+    with Store.open(location) as store:
+        store.connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        load_session(store, day.source())
+    left = log.read_bytes()
+    location.rename(location.with_name("damaged"))
+    for _ in range(2):
+        with Store.open(location) as store:
+            assert load_session(store, day.source()).status in ("loaded", "unchanged")
+    assert log.with_name("warehouse.duckdb.wal.old").read_bytes() == left
+    assert query(location, "SELECT count(*) FROM sessions").rows == ((1,),)
+
+
 def of_an_older_program(location: Path) -> None:
     location.parent.mkdir(exist_ok=True)
     with duckdb.connect(str(location)) as old:
