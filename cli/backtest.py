@@ -155,8 +155,8 @@ def _test(
     test, tally = Backtest(options, config=config), Tally()
     _play(test, tally, place, stop)
     (_print_json if json else _print)(test, tally, place)
-    if test.gaps:
-        complain(f"Warning: {test.gaps}")
+    for warning in filter(None, (test.gaps, tally.leaps.warning)):
+        complain(f"Warning: {warning}")
     for one in tally.failing.values():
         complain(f"Warning: {one.in_words(tally.sessions)}")
     complete = tally.sessions == test.sessions

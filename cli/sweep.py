@@ -65,8 +65,8 @@ def sweep(
         variants = _ranked(test, place, by)
     (_print_json if json else _print)(test, variants, sessions, by, place)
     complete = sessions == test.test.sessions and detailed == (sessions if best else 0)
-    if test.test.gaps:
-        complain(f"Warning: {test.test.gaps}")
+    for warning in filter(None, (test.test.gaps, test.leaps.warning)):
+        complain(f"Warning: {warning}")
     if test.failing:
         complain(f"Warning: {test.warning}")
         if complete:

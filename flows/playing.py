@@ -59,11 +59,13 @@ class Playing:
         """Progress, P&L, and the account in the warehouse."""
         tally = self.tally
         days = f", {tally.first} to {tally.last}" if tally.sessions else ""
-        failed = (f" **Warning:** {o.in_words(tally.sessions)}" for o in tally.failing.values())
+        failed = [one.in_words(tally.sessions) for one in tally.failing.values()]
+        warnings = filter(None, [tally.leaps.warning, *failed])
         return (
             f"{tally.sessions} of {self.test.sessions} sessions{days}: P&L"
             f" **{gain(tally.net_pnl)}**. Fills: {self.test.model}."
-            f" Account `{self.test.account}` in the warehouse.{''.join(failed)}"
+            f" Account `{self.test.account}` in the warehouse."
+            + "".join(f" **Warning:** {warning}" for warning in warnings)
         )
 
     def rows(self) -> list[dict[str, str]]:

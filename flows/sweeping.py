@@ -99,11 +99,12 @@ class SweepPlaying:
             best = f" Best by {self._split.by}: **{self._ranked[0]['strategy']}**."
             best += f" {caution}" if (caution := self.sweep.caution(self.sessions)) else ""
         left = self.sweep.left_out
+        warnings = self.sweep.leaps.warning, self.sweep.warning
         return (
             f"{self.sessions} of {self.sweep.test.sessions} sessions of {len(self.sweep.names):,}"
             f" variants.{best} Fills: {self.sweep.test.model}."
             + (f" {left:,} combinations make no valid strategy." if left else "")
-            + (f" **Warning:** {warning}" if (warning := self.sweep.warning) else "")
+            + "".join(f" **Warning:** {warning}" for warning in filter(None, warnings))
             + f" Account `{self.sweep.test.account}` in the warehouse; ask `v_sweep` for all."
         )
 

@@ -47,6 +47,31 @@ class Failing:
         )
 
 
+@dataclass(slots=True)
+class Leaps:
+    """The prices that leapt outside the collar, as after a split that the bars do not show."""
+
+    count: int = 0
+    first: str = ""
+
+    def add(self, session: PlayedSession) -> None:
+        """Count those of a finished session."""
+        for row in session.rows()["discrepancies"]:
+            self.count += 1
+            self.first = self.first or f"{session.session_date}: {row['note']}"
+
+    @property
+    def warning(self) -> str:
+        """The first leap, what follows from it, and what to do, in sentences; '' for none."""
+        if not self.count:
+            return ""
+        more = f" {self.count - 1:,} more are in the table `discrepancies`." * (self.count > 1)
+        return (
+            f"{self.first} Its ticker was not bought any more in that session, and what was held"
+            f" of it won or lost by the leap. Adjust the bars for splits.{more}"
+        )
+
+
 def note_faults(failing: dict[str, Failing], session: PlayedSession) -> None:
     """Count the strategies that failed in a finished session."""
     for name, words in session.faults.items():
@@ -75,6 +100,7 @@ class Tally:
     last: date | None = None
     by_strategy: dict[str, StrategyResult] = field(default_factory=dict)
     failing: dict[str, Failing] = field(default_factory=dict)
+    leaps: Leaps = field(default_factory=Leaps)
 
     @property
     def summary(self) -> str:
@@ -96,6 +122,7 @@ class Tally:
             if row["strategy"] != UNASSIGNED:
                 self._add_day(row)
         note_faults(self.failing, session)
+        self.leaps.add(session)
 
     def as_document(self) -> dict[str, object]:
         """The result as plain values for JSON, decimals and dates unconverted."""

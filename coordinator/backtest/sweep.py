@@ -19,7 +19,7 @@ from coordinator.backtest.backtest import (
 )
 from coordinator.backtest.lean import DETAILS, joined, lean
 from coordinator.backtest.played import PlayedSession, Tables
-from coordinator.backtest.result import Failing, failing_of_many, note_faults
+from coordinator.backtest.result import Failing, Leaps, failing_of_many, note_faults
 from coordinator.config import CoordinatorConfig
 from coordinator.core.values import UNASSIGNED
 
@@ -48,6 +48,7 @@ class Sweep:
         self.left_out = config.left_out
         self.failing: dict[str, Failing] = {}
         """The variants that have failed so far in sessions played or joined here."""
+        self.leaps = Leaps()
         self._mine = config.enabled[part::parts]
         self.test = self._backtest({one.name for one in self._mine})
 
@@ -61,14 +62,18 @@ class Sweep:
     ) -> Iterator[PlayedSession]:
         """The sessions without details, each finished when it is yielded."""
         for session in self.test.play(advance, stopped):
-            note_faults(self.failing, session)
+            self._note(session)
             yield lean(session, self._mine)
 
     def joined(self, parts: list[PlayedSession]) -> PlayedSession:
         """The session of all parts together, in the order of the configuration."""
         session = joined(parts, self.names)
-        note_faults(self.failing, session)
+        self._note(session)
         return session
+
+    def _note(self, session: PlayedSession) -> None:
+        note_faults(self.failing, session)
+        self.leaps.add(session)
 
     @property
     def warning(self) -> str:

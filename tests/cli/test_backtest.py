@@ -129,6 +129,26 @@ def test_days_that_the_bars_lack_are_counted_without_weekends(
     assert (said.code, said.err) == (0, warning if missing else "")
 
 
+HOLDS = {"name": "Holds", "strategy_type": "buy_and_hold"}
+
+
+@pytest.mark.parametrize("more", [{"tickers": ["SPY"]}, {"sweep": {"tickers": ["SPY", "QQQ"]}}])
+def test_a_split_that_the_bars_are_not_adjusted_for_is_told(
+    command: Command, tmp_path: Path, bars: Path, more: dict[str, Any]
+) -> None:
+    frame = pd.read_parquet(bars)
+    after = (frame["timestamp"].dt.day == 17) & (frame["symbol"] == "SPY")
+    frame.loc[after, ["open", "high", "low", "close"]] /= 4
+    split = tmp_path / "split.parquet"
+    frame.to_parquet(split)
+    config = written(tmp_path / "mine.json", {"strategies": [HOLDS | more]})
+    said = command(["backtest", "--config", str(config), "--bars", str(split)])
+    assert said.code == 0
+    told = r"Warning: 2026-03-17: SPY leapt from [\d.]+ to [\d.]+: a split, or a wrong price\?"
+    assert re.match(told + " Its ticker was not bought any more in that session", said.err)
+    assert said.err.count("\n") == 1
+
+
 def test_the_result_as_json_is_what_the_warehouse_holds(
     command: Command, tmp_path: Path, config: Path, bars: Path
 ) -> None:
