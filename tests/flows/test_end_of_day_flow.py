@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from prefect import State
+from prefect import State, Task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.logging import disable_run_logger
@@ -35,8 +35,9 @@ from flows.end_of_day import (
 from flows.settled import alone, run_id_of, wait_for_end
 from tasks.digest import read_day
 from tasks.repeats import may_pass
-from tasks.report import DAY_KEY
+from tasks.report import DAY_KEY, publish_day, write_page
 from tasks.session import journaled_sessions
+from tasks.warehouse import load_warehouse
 from tests.coordinator.test_readers import keep
 from tests.coordinator.test_statement import a_day
 from tests.warehouse.builder import Day
@@ -222,6 +223,12 @@ def test_one_load_at_a_time(tmp_path: Path) -> None:
 )
 def test_only_what_time_may_heal_is_tried_again(state: State[object], again: bool) -> None:
     assert asyncio.run(may_pass(None, None, state)) is again
+
+
+@pytest.mark.parametrize("step", [load_warehouse, write_page, publish_day])
+def test_a_step_that_finds_the_warehouse_in_use_is_repeated(step: Task[..., object]) -> None:
+    # The next end of day finds the session loaded, and would neither write its page nor show it.
+    assert (step.retries, step.retry_condition_fn) == (3, may_pass)
 
 
 def test_a_session_that_still_trades_is_left_for_the_load_after_its_end(
