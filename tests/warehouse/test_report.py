@@ -150,16 +150,20 @@ def test_a_range_has_a_part_for_each_account_and_never_sums_them(store: Store) -
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize(("account", "mode"), [("PA1", "paper"), ("SH-PA1", "shadow")])
 def test_the_drawdown_of_a_range_is_no_smaller_than_what_was_lost_over_its_days(
-    store: Store,
+    store: Store, account: str, mode: str
 ) -> None:
-    day = Day(mode="paper")
-    for number in range(1, 4):
+    day, beside = Day(account=account, mode=mode), Day("b1", mode="paper")
+    for number in range(2, 5):
         day.buy("Alpha", "SPY", "10", "450")
         day.sell("Alpha", "SPY", "10", "400")
         load_session(store, day.source())
-        day = day.next_day(f"s{number + 1}")
-    page = render_range(store, date(2026, 3, 1), date(2026, 3, 31))
+        day = day.next_day(f"s{number}")
+        if mode == "shadow":  # then it is told of beside the account's own sessions
+            load_session(store, beside.source())
+            beside = beside.next_day(f"b{number}")
+    page = render_range(store, date(2026, 3, 1), date(2026, 3, 31), "PA1")
     lost, fell = re.search(  # type: ignore[union-attr]
         r"Alpha</td>.*?-1,500\.00</td>.*?>-([\d.]+)%</td>.*?>([\d.]+)%</td>", page
     ).groups()
