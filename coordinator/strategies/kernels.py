@@ -193,7 +193,7 @@ def convergence(closes: Floats, fast: int, slow: int, signal: int) -> Signs:
     """The sign of MACD less its signal line, once there is one; the fast average starts at the bar
     at which the slow one does.
     """
-    values = closes.tolist()
+    values = (closes - closes[:1]).tolist()
     if len(values) < slow + signal - 1:
         return np.zeros(len(values), np.int8)
     pairs = zip(exponential(values[slow - fast :], fast), exponential(values, slow), strict=True)
@@ -204,6 +204,8 @@ def convergence(closes: Floats, fast: int, slow: int, signal: int) -> Signs:
 
 def exponential(values: list[float], window: int) -> list[float]:
     """The exponential average at each bar that has one, in the step's order of rounding."""
+    if window == 1:
+        return values
     total, weight = 0.0, 2.0 / (window + 1)
     for value in values[:window]:
         total += value  # as in the step; `sum` rounds differently from Python 3.12 on

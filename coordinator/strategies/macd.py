@@ -2,7 +2,9 @@
 
 Gerald Appel's moving average convergence/divergence, seeded as in TA-Lib: each exponential average
 begins with a simple mean, the fast one at the same bar as the slow one. Exact exponential averages
-would need ever more digits, so these are floats; every run computes the same ones.
+would need ever more digits, so these are floats; every run computes the same ones. They are of the
+closes less the first one, which changes no difference of averages: where a price has not moved yet,
+rounding makes no signal.
 """
 
 from __future__ import annotations
@@ -58,17 +60,20 @@ class MacdStrategy(Strategy):
 
 
 class _MacdStep:
-    __slots__ = ("_fast", "_seen", "_signal", "_skip", "_slow")
+    __slots__ = ("_fast", "_first", "_seen", "_signal", "_skip", "_slow")
 
     def __init__(self, strategy: MacdStrategy) -> None:
         self._fast = _Average(strategy.fast_window)
         self._slow = _Average(strategy.slow_window)
         self._signal = _Average(strategy.signal_window)
         self._skip = strategy.slow_window - strategy.fast_window
-        self._seen = 0
+        self._seen, self._first = 0, 0.0
 
     def step(self, bar: Bar) -> int:
         close = float(bar.close)
+        if not self._seen:
+            self._first = close
+        close -= self._first
         self._seen += 1
         fast = self._fast.push(close) if self._seen > self._skip else None
         slow = self._slow.push(close)
@@ -81,11 +86,15 @@ class _MacdStep:
     def explain(self) -> Values:
         fast, slow, signal = self._fast.known, self._slow.known, self._signal.known
         macd = None if fast is None or slow is None else fast - slow
+        fast, slow = (None if moved is None else moved + self._first for moved in (fast, slow))
         return {"fast EMA": fast, "slow EMA": slow, "MACD": macd, "signal line": signal}
 
 
 class _Average:
-    """An exponential average seeded by the simple mean of its first `window` values."""
+    """An exponential average seeded by the simple mean of its first `window` values.
+
+    That of one value is the value itself, without rounding.
+    """
 
     __slots__ = ("_count", "_sum", "_value", "_weight", "_window")
 
@@ -99,7 +108,10 @@ class _Average:
 
     def push(self, value: float) -> float | None:
         if self._count >= self._window:
-            self._value += (value - self._value) * self._weight
+            if self._window == 1:
+                self._value = value
+            else:
+                self._value += (value - self._value) * self._weight
             return self._value
         self._count += 1
         self._sum += value

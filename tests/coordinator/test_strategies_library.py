@@ -12,6 +12,7 @@ import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coordinator.core.lane import explain_of
 from coordinator.core.values import MINUTE, Bar
 from coordinator.strategies import (
     BollingerStrategy,
@@ -22,6 +23,8 @@ from coordinator.strategies import (
     Strategy,
     VwapReversionStrategy,
 )
+from coordinator.testing import bars_of
+from coordinator.testing import walk as wandering
 from tests.coordinator.reading import OPEN, decimals, mean, sign, signals
 from tests.coordinator.test_strategies_exact import walk
 
@@ -97,6 +100,33 @@ def test_macd_and_its_signal_line_are_talibs(fast: int, slow: int, signal: int) 
     sure = [t for t in range(first, len(prices)) if abs(macd[t] - line[t]) > 1e-9]
     assert [found[t] for t in sure] == [int(np.sign(macd[t] - line[t])) for t in sure]
     assert len(sure) > 4_000 or signal == 1
+
+
+@pytest.mark.parametrize("price", ["352.12", "97.07638", "0.0071", "0.000000046"])
+@pytest.mark.parametrize(
+    ("fast", "slow", "signal"), [(3, 9, 12), (3, 31, 3), (3, 10, 18), (3, 17, 12)]
+)
+def test_a_price_that_does_not_move_has_no_macd(
+    price: str, fast: int, slow: int, signal: int
+) -> None:
+    strategy = MacdStrategy(fast_window=fast, slow_window=slow, signal_window=signal)
+    assert signals(strategy, [D(price)] * 100) == [0] * 100
+
+
+def test_a_signal_line_of_one_bar_is_the_macd_itself() -> None:
+    bars = wandering(5_000)
+    strategy = MacdStrategy(fast_window=12, slow_window=26, signal_window=1)
+    assert answers(strategy, bars) == [0] * len(bars)
+
+
+def test_macd_is_explained_in_dollars() -> None:
+    step = MacdStrategy(fast_window=2, slow_window=3, signal_window=1).start()
+    for bar in bars_of([10, 10, 13]):
+        step(bar)
+    explain = explain_of(step)
+    assert explain is not None
+    known = {"fast EMA": 11.5, "slow EMA": 11.0, "MACD": 0.5, "signal line": 0.5}
+    assert explain() == known
 
 
 @pytest.mark.parametrize(("entry", "leave"), [(20, 10), (3, 5), (1, 1)])

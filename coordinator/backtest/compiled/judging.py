@@ -158,9 +158,9 @@ def _macd_over(closes: Whole, dollar: float, out: Signs, params: Whole) -> None:
     weights = 2.0 / (fast + 1), 2.0 / (slow + 1), 2.0 / (window + 1)
     quick, steady, line, quicks, steadies, lines = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for now in range(len(closes)):
-        close, begun, n = closes[now] / dollar, now - slow + fast, now - slow + 1
-        if begun >= 0:
-            quick, quicks = _smoothed(begun, fast, weights[0], close, quick, quicks)
+        close, n = closes[now] / dollar - closes[0] / dollar, now - slow + 1
+        if now + fast >= slow:
+            quick, quicks = _smoothed(now + fast - slow, fast, weights[0], close, quick, quicks)
         steady, steadies = _smoothed(now, slow, weights[1], close, steady, steadies)
         macd = quick - steady
         if n >= 0:
@@ -234,7 +234,7 @@ def _smoothed(
 ) -> tuple[float, float]:
     """An exponential average and the sum it starts with, advanced by a value after `n` others."""
     if n >= window:
-        average += (value - average) * weight
+        average = value if window == 1 else average + (value - average) * weight
     else:
         total += value
         if n == window - 1:
