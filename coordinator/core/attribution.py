@@ -18,6 +18,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.allotment import shares
 from coordinator.core.books import Books
+from coordinator.core.first_fees import GIVEN_BACK
 from coordinator.core.postings import ACCRUED
 from coordinator.core.records import ActivityKind
 from coordinator.core.values import CENT, COIN, UNASSIGNED, ZERO, is_crypto
@@ -113,6 +114,20 @@ def correction(
     """
     charged = _charged(books, activity_id, symbol, amount, now)
     return [replace(c, settles=c.qty if symbol else c.amount) for c in charged]
+
+
+def given_back(
+    books: Books, activity_id: str, dollars: Decimal, now: datetime
+) -> list[r.ActivityBooked]:
+    """Postings that give fees back to those who paid them, as the account's first cash lacked them:
+    Alpaca may deduct fees before it posts them. What is not posted yet is UNASSIGNED's."""
+    back = m.Activity(activity_id, "FEE", now.date(), "", ZERO, None, dollars, "")
+    paid = books.posted.first_fees.paid
+    payers = paid if sum(paid.values(), ZERO) >= dollars else {}
+    return [
+        _posting(back, ActivityKind.FEE, name, part, GIVEN_BACK, now)
+        for name, part in shares(dollars, payers, COIN).items()
+    ]
 
 
 def _charged(

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.executions import ABOUT_THEN, Executions, Posting
+from coordinator.core.first_fees import GIVEN_BACK, FirstFees
 from coordinator.core.orders import Order
 from coordinator.core.trades import Trades
 from coordinator.core.values import CENT, COIN, ZERO, Side
@@ -34,6 +35,7 @@ class Postings:
     activities: set[str] = field(default_factory=set)
     adopted_at: datetime | None = None
     """When the account was first seen; what it held then includes all executions until then."""
+    first_fees: FirstFees = field(default_factory=FirstFees)
     version: int = 0
     """Grows with each movement of cash or of a position."""
     unsettled: int = 0
@@ -69,6 +71,7 @@ class Postings:
         """Note when the account was first seen, and its activities until then."""
         self.adopted_at = adopted.at
         self.activities.update(adopted.known)
+        self.first_fees.set_aside = adopted.set_aside
 
     def began_on(self, day: date) -> bool:
         """Whether the account had no books yet on this UTC date, or on a part of it."""
@@ -176,6 +179,8 @@ class Postings:
                 settled[activity.activity_id] = before + activity.settles
             left = self.unproved(activity.symbol) - abs(activity.settles)
             self._unproved[activity.symbol] = max(left, ZERO)
+        if self._is_first_fee(activity):
+            self.first_fees.add(activity)
         if self._posts_a_sales_fee(activity):
             self._unposted = max(self._unposted - 1, 0)
         self.activities.add(activity.activity_id)
@@ -210,6 +215,12 @@ class Postings:
         is_fee = activity.kind is r.ActivityKind.FEE and activity.allocated_by == ACCRUED
         is_first = activity.activity_id not in self.activities
         return is_fee and is_first and not (activity.symbol or activity.amount)
+
+    def _is_first_fee(self, activity: r.ActivityBooked) -> bool:
+        """Whether this is of fees, in dollars, of the days until the account was first seen."""
+        is_posted = activity.allocated_by != ACCRUED and self.began_on(activity.day)
+        is_fee = activity.kind is r.ActivityKind.FEE and not activity.symbol
+        return is_fee and (is_posted or activity.allocated_by == GIVEN_BACK)
 
     def _accrue(self, symbol: str, strategy: str, fee: Decimal, day: date) -> None:
         """Add to a fee of a day that is booked and that the broker will post later."""

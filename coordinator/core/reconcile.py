@@ -15,7 +15,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
-from coordinator.core.attribution import attribute, correction
+from coordinator.core.attribution import attribute, correction, given_back
 from coordinator.core.books import Books
 from coordinator.core.discrepancies import (
     DiscrepancyFound,
@@ -82,7 +82,8 @@ def explain(
 
     It is `among` all that one look showed. Cash may be off by a cent an execution, or by earlier
     rounding that proved wrong and is taken back; both are UNASSIGNED's. It may have more by what
-    sales of coins were booked with above the fees that were posted; those who sold get it back. A
+    sales of coins were booked with above the fees that were posted; those who sold get it back. So
+    do those who paid fees that the account's first cash lacked already. A
     crypto position may be off by as many coins as were booked as fees with fills and are not posted
     yet; the strategies that caused those fees pay, unless it was recorded as unexplained before.
     """
@@ -90,6 +91,9 @@ def explain(
     if dollars := _overcharged(books, found):
         return correction(books, name, "", dollars, now)
     if found.is_of(DiscrepancyKind.CASH):
+        rounding = _rounding(books, found, now)
+        if not rounding and _lacked_at_first(books, found):
+            return given_back(books, name, found.off, now)
         return [
             r.ActivityBooked(
                 at=now,
@@ -103,7 +107,7 @@ def explain(
                 allocated_by=allocated_by,
                 day=now.date(),
             )
-            for dollars, allocated_by in _rounding(books, found, now)
+            for dollars, allocated_by in rounding
         ]
     if not _may_be_fees(books, found) or found.is_among(books.frozen):
         return []
@@ -119,6 +123,12 @@ def _overcharged(books: Books, found: DiscrepancyFound) -> Decimal:
     rounded = max(_hidden(books.posted, found.brokers), precision(found.brokers))
     is_more = found.is_of(DiscrepancyKind.CASH) and found.off > 0
     return dollars if is_more and abs(found.off - dollars) <= rounded else ZERO
+
+
+def _lacked_at_first(books: Books, found: DiscrepancyFound) -> bool:
+    """Whether cash has more by fees that are booked, and that its first balance lacked already."""
+    rounded = max(_hidden(books.posted, found.brokers), precision(found.brokers))
+    return found.off > 0 and books.posted.first_fees.may_be(found.off, rounded)
 
 
 def _may_be_fees(books: Books, found: DiscrepancyFound) -> bool:

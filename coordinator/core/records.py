@@ -62,7 +62,7 @@ class SessionEnd(StrEnum):
 class AccountAdopted:
     """First sight of a broker account: all it holds becomes UNASSIGNED's.
 
-    `known` are the ids of the activities that it had had by then, which what it holds includes.
+    It includes the activities `known`, by id; its cash may lack fees `set_aside` and not posted.
     """
 
     at: datetime
@@ -70,6 +70,7 @@ class AccountAdopted:
     cash: Decimal
     holdings: tuple[Holding, ...]
     known: tuple[str, ...] = ()
+    set_aside: tuple[Decimal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,8 @@ def first_sight(broker: Broker) -> r.AccountAdopted:
         account, before = before, broker.account()
         if account.cash == before.cash:
             break
-    return r.AccountAdopted(now, account.number, account.cash, holdings, tuple(known))
+    number, cash, set_aside = account.number, account.cash, account.set_aside
+    return r.AccountAdopted(now, number, cash, holdings, tuple(known), set_aside)
 
 
 def _settled(

@@ -15,14 +15,16 @@ import pytest
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.codec import decode, encode
 from coordinator.core.reconcile import ROUNDING_LOOKS
 from coordinator.core.review import review
-from coordinator.core.values import UNASSIGNED, exactly
-from coordinator.shell.agreement import differences
+from coordinator.core.values import MINUTE, UNASSIGNED, exactly
+from coordinator.shell.agreement import differences, first_sight
 from coordinator.shell.broker import Broker
 from coordinator.shell.look import Looks
 from coordinator.shell.watchdog import Depth
-from tests.coordinator.bench import DAY, Bench, D, spec
+from tests.coordinator.bench import DAY, OPEN, Bench, D, spec
 from tests.coordinator.test_listed_activities import OnePage
 from tests.coordinator.test_look import Lists
 from tests.coordinator.test_reconciler import found
@@ -113,6 +115,72 @@ def test_a_start_and_the_reconcile_command_judge_alike() -> None:
     seen = m.AccountSeen(bench.now, books.posted.version, cash, {}, set_aside=(REG, TAF))
     assert differences(books, seen) == []
     assert review(books, seen, D("0.0025")).differences == ()
+
+
+def first_seen(lacking: Decimal, *, sells: bool) -> Bench:
+    """An account that lacks so much of the fees to come of what a human has sold before; A may sell
+    on the same day."""
+    start = OPEN - 10 * MINUTE
+    books = Books()
+    cash = D(50_000) - lacking
+    books.apply_all([r.AccountAdopted(start, "PA1", cash, (), set_aside=(REG, TAF))])
+    bench = Bench(spec("A", {("SPY", 0): 1, ("SPY", 5): -1}, cash="40000"), books=books)
+    if sells:
+        for number, minute in ((1, 0), (2, 5)):
+            bench.minute(minute, {"SPY": "200"})
+            bench.fill(bench.order("A", number))
+    return bench
+
+
+@pytest.mark.parametrize("sells", [False, True])
+@pytest.mark.parametrize(
+    "lacking",
+    [D(0), REG, TAF, REG + TAF, D("0.82"), D("0.87")],
+    ids=["none", "one", "other", "both", "c", "C"],
+)
+def test_fees_that_the_first_cash_lacked_already_are_not_paid_again_when_they_are_posted(
+    lacking: Decimal, sells: bool
+) -> None:
+    bench = first_seen(lacking, sells=sells)
+    before = bench.books.ledger.net_cash()
+    whole = before + lacking
+    looks(bench, before, REG, TAF)
+    looks(bench, whole - D("0.88"), activities=(fee("f1", "-0.84"), fee("f2", "-0.04")))
+    assert found(bench) == []
+    assert abs(bench.books.ledger.net_cash() - (whole - D("0.88"))) < D("0.01")
+    payer, other = ("A", UNASSIGNED) if sells else (UNASSIGNED, "A")
+    paid = bench.books.ledger[payer].fees
+    assert abs(paid - (D("0.88") - lacking)) < D("0.01")
+    assert bench.books.ledger[other].fees == 0
+
+
+def test_what_is_given_back_once_is_not_given_back_again() -> None:
+    bench = first_seen(REG, sells=False)
+    whole = bench.books.ledger.net_cash() + REG
+    looks(bench, whole - D("0.83"), activities=(fee("f1", "-0.83"),))
+    looks(bench, whole - D("0.83") + REG)
+    (told,) = bench.of(r.DiscrepancyFound)
+    assert isinstance(told, r.DiscrepancyFound)
+    assert told.off == REG
+
+
+def test_cash_of_another_sum_than_the_first_cash_lacked_is_a_difference() -> None:
+    bench = first_seen(REG, sells=False)
+    looks(bench, bench.books.ledger.net_cash() + D("0.50"))
+    assert found(bench) == ["cash"]
+
+
+def test_an_account_is_adopted_with_what_it_has_set_aside() -> None:
+    class Fees(Lists):
+        def get(self, api: Any, path: str, query: Any) -> Any:
+            if path == "/positions":
+                return []
+            answer = super().get(api, path, query)
+            return answer | {"accrued_fees": "0.8239"} if path == "/account" else answer
+
+    adopted = first_sight(Broker(Fees(OPEN.isoformat(), [], None), feed="iex"))
+    assert adopted.set_aside == (REG,)
+    assert decode(*encode(adopted)) == adopted
 
 
 ACCOUNT = {"account_number": "PA1", "cash": "-15.26"}
