@@ -154,6 +154,17 @@ class OrderDesk:
             if barred := self._clearance.denial(order, now):
                 self._drop(order, now, barred)
 
+    def reconsider(self, commands: Iterable[m.Command], now: datetime) -> None:
+        """Command again what was not sent yet, on books that others have moved since. Orders that
+        may not be sent any more are dropped."""
+        for command in commands:
+            if isinstance(command, m.SubmitOrder):
+                order = self.books.order(command.client_order_id)
+                if barred := self._clearance.denial(order, now):
+                    self._drop(order, now, barred)
+                    continue
+            self.blotter.command(command)
+
     def resume(self, unsent: Iterable[str], now: datetime) -> None:
         """Send again, under the same ids, what a restart found `unsent`; then what may be released.
 

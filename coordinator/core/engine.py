@@ -130,6 +130,14 @@ class Engine:
         return self._blotter.out
 
     @exactly
+    def reconsider(self, commands: Iterable[m.Command], now: datetime) -> m.Outcome:
+        """What becomes of commands not carried out yet, on books that others have moved since."""
+        self._blotter.begin()
+        self._desk.reconsider(commands, now)
+        self._router.refresh()
+        return self._blotter.out
+
+    @exactly
     def close(self, now: datetime) -> m.Outcome:
         """End the session's decisions: what still waits for its turn is never sent.
 

@@ -290,8 +290,19 @@ class LiveSession:
 
     def _commit(self, outcome: m.Outcome) -> None:
         if outcome.records:
-            self._take_foreign(self._journal.append(self._session_id, outcome.records))
+            others = self._journal.append(self._session_id, outcome.records)
+            self._take_foreign(others)
+            if others and outcome.commands:
+                outcome = self._reconsidered(outcome)
         self._carry_out(outcome)
+
+    def _reconsidered(self, decided: m.Outcome) -> m.Outcome:
+        """What others wrote just before may have taken what a decision would spend or sell."""
+        again = self.engine.reconsider(decided.commands, self._clock.now())
+        if again.records:
+            self._take_foreign(self._journal.append(self._session_id, again.records))
+        records = [*decided.records, *again.records]
+        return m.Outcome(records, again.commands, decided.answer)
 
     def _carry_out(self, outcome: m.Outcome) -> None:
         """Start the commands of an outcome whose records are durable, and report the records."""

@@ -17,6 +17,7 @@ import pytest
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.lane import StrategySpec
+from coordinator.core.orders import OrderStatus
 from coordinator.core.values import MINUTE, UNASSIGNED
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
@@ -291,6 +292,27 @@ def test_bars_are_decided_on_with_what_an_operator_has_taken_just_before(
             desk.live._take(m.BarsArrived(bars[0].end, bars, origin))
         assert desk.bench.books.ledger["B"].cash == 0
         assert not desk.bench.books.orders.open_of("B")
+
+    rest_is_asked(tmp_path, story, beside=(spec("B", {("QQQ", 10): 1}, tickers=("QQQ",)),))
+
+
+def test_an_order_that_spends_what_an_operator_takes_while_it_is_decided_is_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def story(desk: Desk) -> None:
+        operator = Journal(tmp_path / "journal.db", "PA1", "/operator")
+        cash = desk.bench.books.ledger["B"].cash
+        operator.append("", [taken("B", -cash), taken(UNASSIGNED, cash)])
+        monkeypatch.setattr(desk.live, "_hear_others", lambda: None)  # it had heard of nothing yet
+        desk.live._take_bars((bar("QQQ", 10, "200"),))
+        order = desk.bench.order("B")
+        assert (order.status, order.hold) == (OrderStatus.DENIED, 0)
+        written = [entry.record for entry in operator.append("", ())]
+        operator.close()
+        moves = [one for one in written if isinstance(one, r.OrderMoved)]
+        assert [(one.client_order_id, one.reason) for one in moves] == [
+            (order.client_order_id, "buying_power")
+        ]
 
     rest_is_asked(tmp_path, story, beside=(spec("B", {("QQQ", 10): 1}, tickers=("QQQ",)),))
 
