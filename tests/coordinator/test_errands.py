@@ -44,7 +44,7 @@ def test_a_definite_no_comes_back_as_a_refusal() -> None:
     ("wanted", "told"),
     [
         ({"side": Side.SELL, "qty": "5"}, D(2)),
-        ({"symbol": "BTC/USD", "qty": "2"}, None),  # there it is dollars
+        ({"symbol": "BTC/USD", "qty": "3"}, None),  # there it is dollars
     ],
 )
 def test_a_refusal_tells_how_much_of_a_sale_the_broker_would_take(
