@@ -88,7 +88,8 @@ ORDERS_AND_FILLS = (
                || (notional::DOUBLE / qty::DOUBLE)
         FROM unequal JOIN paid USING (client_order_id)
         WHERE notional > 1
-          AND abs(filled_avg_price::DOUBLE * qty::DOUBLE / notional::DOUBLE - 1) > 1e-4""",
+          AND abs(filled_avg_price::DOUBLE * qty::DOUBLE / notional::DOUBLE - 1) > 1e-4
+          AND abs(filled_avg_price::DOUBLE - notional::DOUBLE / qty::DOUBLE) > 1e-9""",
     ),
     Check(
         "fills",

@@ -83,6 +83,24 @@ def test_an_order_of_two_executions_is_vouched_for_by_its_average(store: Store) 
     assert judged(store, source)[0] is False
 
 
+@pytest.mark.parametrize(("average", "refused"), [("4512e-9", False), ("4511e-9", True)])
+def test_the_average_of_a_coin_that_costs_next_to_nothing_is_as_exact_as_the_broker_tells_it(
+    store: Store, average: str, refused: bool
+) -> None:
+    day = Day(tickers={"Alpha": ["PEPE/USD"]})
+    day.buy("Alpha", "PEPE/USD", "200000000", "45125e-10")
+    source = day.source()
+    (order,), (fill,) = source.tables["orders"], source.tables["fills"]
+    fill |= {"qty": d("1e8"), "price": d("4512e-9")}
+    source.tables["fills"].append(fill | {"execution_id": "more", "price": d("4513e-9")})
+    source.tables["pnl_daily"][0]["fills"] += 1
+    order["filled_avg_price"] = d(average)  # in billionths of a dollar
+    reasons = judged(store, source)[1]
+    assert [reason.partition(" row")[0] for reason in reasons] == (
+        ["orders.filled_avg_price"] if refused else []
+    )
+
+
 @pytest.mark.parametrize("fee_in_coin", ["1.5", "0"])
 def test_a_fee_taken_in_coin_is_left_to_the_checks(store: Store, fee_in_coin: str) -> None:
     day = Day()
