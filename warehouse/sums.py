@@ -54,13 +54,15 @@ PREPARATION = (
                arg_max(equity, ts) AS equity
         FROM new_equity GROUP BY strategy""",
     # The session's change of each position. A crypto fee is taken in coin and booked in dollars, so
-    # its quantity is fee / price.
+    # its quantity is fee / price, of which a float has 15 digits.
     """CREATE OR REPLACE TEMP TABLE moved AS
         SELECT strategy, symbol, sum(qty) AS qty, sum(slack)::DECIMAL(38, 18) AS slack FROM (
             SELECT strategy, symbol, CASE side WHEN 'buy' THEN qty ELSE -qty END
                    - CASE WHEN side = 'buy' AND contains(symbol, '/')
                           THEN (fee::DOUBLE / price::DOUBLE)::DECIMAL(38, 18) ELSE 0 END AS qty,
-                   CASE WHEN contains(symbol, '/') THEN 1e-8 ELSE 0 END AS slack
+                   CASE WHEN contains(symbol, '/')
+                        THEN greatest(1e-8, 1e-15 * abs(fee::DOUBLE / price::DOUBLE))
+                        ELSE 0 END AS slack
             FROM new_fills
             UNION ALL
             SELECT strategy, symbol, qty, CASE kind WHEN 'fee' THEN abs(qty) ELSE 0 END

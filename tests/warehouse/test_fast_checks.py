@@ -108,6 +108,13 @@ def test_a_fee_taken_in_coin_is_left_to_the_checks(store: Store, fee_in_coin: st
     assert judged(store, day.source()) == (fee_in_coin == "0", [])
 
 
+def test_many_coins_that_cost_next_to_nothing_are_held_less_their_fee(store: Store) -> None:
+    day = Day(tickers={"Alpha": ["PEPE/USD"]}, cash="200000")
+    fee_of_70_million_coins = "366.940000013027790582"
+    day.buy("Alpha", "PEPE/USD", "28000000000.994108269", "0.000005242", fee_of_70_million_coins)
+    assert judged(store, day.source()) == (False, [])
+
+
 def changed(value: object) -> list[Any]:
     """Other values of the same kind, some of them near."""
     match value:
