@@ -15,9 +15,9 @@ from decimal import Decimal
 from simulator.activities import Activity, coin_fees
 from simulator.back_office import BackOffice, next_number
 from simulator.clock import BrokerClock, Quiet
-from simulator.errors import Rejection
+from simulator.errors import Rejection, forbidden
 from simulator.faults import AccountFault
-from simulator.faults.account import ResetAccount
+from simulator.faults.account import ResetAccount, SuspendTrading
 from simulator.faults.script import read_faults
 from simulator.faults.wire import Halt, OddUpdate
 from simulator.feed import Feed, bars_at, bars_between, last_bar
@@ -48,6 +48,7 @@ class Exchange:
         script = read_faults(options.faults, opening.start)
         self.options = options
         self.halts = Halts(script.all_of(Halt))
+        self._suspensions = script.all_of(SuspendTrading)
         self.feed = self.halts.over(opening.feed)
         self.calendar = opening.calendar
         self.clock = BrokerClock(opening.start, options.clock_speed)
@@ -92,6 +93,11 @@ class Exchange:
         """Broker time."""
         return self.clock.now(time.monotonic())
 
+    @property
+    def is_suspended(self) -> bool:
+        """Whether the account's user has suspended trading."""
+        return any(each.at <= self.now() < each.until for each in self._suspensions)
+
     def market(self, *, acting: bool = False) -> Market:
         """What is known now. acting: something is to happen, at a time later than any before."""
         now = self.now()
@@ -104,6 +110,8 @@ class Exchange:
 
     def submit(self, ticket: Ticket) -> Order:
         """Take an order; the caller answers its client, then calls `work`. Raises Rejection."""
+        if self.is_suspended:
+            raise forbidden("new orders are rejected by user request")
         return self.venue.submit(ticket, self.market(acting=True))
 
     def work(self) -> None:
@@ -175,6 +183,8 @@ class Exchange:
                 self._open_account(next_number(self.account_number))
             case OddUpdate():
                 self._send_oddly(fault)
+            case SuspendTrading():
+                log.info("trading is %s", "suspended" if self.is_suspended else "allowed again")
             case _:
                 self.office.carry_out(fault, self.market(acting=True))
 

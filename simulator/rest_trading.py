@@ -57,6 +57,7 @@ async def get_account(request: Request) -> Response:
         exchange.venue.ledger.cash,
         exchange.venue.account.funds(exchange.market()),
         exchange.last_equity,
+        suspended=exchange.is_suspended,
     )
     return JSONResponse(shape)
 

@@ -188,8 +188,10 @@ def _fraction(part: Decimal, whole: Decimal) -> str:
     return plain(half_even(part / whole, _FRACTION_STEP)) if whole else "0"
 
 
-def account_json(number: str, account_id: str, cash: Decimal, money: Funds, last: Decimal) -> Json:
-    """The account. last: equity at the last session's close."""
+def account_json(
+    number: str, account_id: str, cash: Decimal, money: Funds, last: Decimal, *, suspended: bool
+) -> Json:
+    """The account. last: equity at the last session's close. suspended: by its user."""
     return {
         "id": account_id,
         "account_number": number,
@@ -217,7 +219,7 @@ def account_json(number: str, account_id: str, cash: Decimal, money: Funds, last
         "trading_blocked": False,
         "transfers_blocked": False,
         "account_blocked": False,
-        "trade_suspended_by_user": False,
+        "trade_suspended_by_user": suspended,
         "created_at": "2024-01-01T00:00:00Z",
     }
 

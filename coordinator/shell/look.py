@@ -20,6 +20,7 @@ from coordinator.core.postings import FEE_DAYS
 from coordinator.core.sequences import strategy_of
 from coordinator.core.values import ZERO
 from coordinator.errors import BrokerRejected
+from coordinator.shell.account import Bars
 from coordinator.shell.amends import relisted, unheard
 from coordinator.shell.broker import Broker
 from coordinator.shell.fields import Malformed
@@ -54,6 +55,7 @@ class Looks:
         self._books = books
         self._since = since
         self._doubtful = doubtful
+        self._bars = Bars(())
         self._owners: dict[str, m.OrderUpdate] = {}
         self._replaced: list[m.OrderUpdate] = []
         """Orders that the next answer reports because a human replaced them."""
@@ -69,6 +71,7 @@ class Looks:
         set_aside: tuple[Decimal, ...] = ()
         if depth is not Depth.ORDERS:
             account = self._broker.account()
+            self._bars.tell(account)
             cash, number, set_aside = account.cash, account.number, account.set_aside
             positions = {held.symbol: held.qty for held in self._broker.positions()}
         open_orders = self._broker.open_orders()

@@ -25,6 +25,7 @@ from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import Bar, of_market
 from coordinator.errors import BrokerError, SafetyRefusal
 from coordinator.shell import startup
+from coordinator.shell.account import Bars
 from coordinator.shell.agreement import Settling, agree, agree_at_the_end
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
@@ -197,12 +198,13 @@ def reach(run: Run, ports: Ports) -> Reached:
         BrokerError: it does not answer.
     """
     broker = run.broker(ports)
-    account = broker.account().number
-    run.check_account(account)
+    account = broker.account()
+    run.check_account(account.number)
+    Bars(run.setup.tickers, told=()).tell(account)
     clock = BrokerClock(run.speed, ports.monotonic)
     now = broker.clock()
     clock.advance(now)
-    return Reached(broker, account, clock, now, startup.read_sessions(broker, now))
+    return Reached(broker, account.number, clock, now, startup.read_sessions(broker, now))
 
 
 def _start(run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event) -> Started | None:

@@ -50,6 +50,8 @@ The account
     hand_replace  qty symbol?               the newest order that can be replaced gets another qty
     bust          symbol?                   the last execution (of the symbol) is taken back
     correct       symbol? price? qty?       the last execution gets another price or quantity
+    suspend_trading  for_s?         the account's user has suspended trading: it says so, and every
+                  order is refused
     cash_drift    amount                    the cash changes, and nothing explains it
     position_drift  symbol qty              the position changes, and nothing explains it
     reset_account                           a new account number, the cash of the start, and nothing
@@ -68,6 +70,7 @@ from simulator.faults.account import (
     PositionDrift,
     PostActivity,
     ResetAccount,
+    SuspendTrading,
 )
 from simulator.faults.base import Fault
 from simulator.faults.wire import (
@@ -110,7 +113,7 @@ WireFault = (
 OfficeFault = (
     PostActivity | HandOrder | HandCancel | HandReplace | Bust | Correct | CashDrift | PositionDrift
 )
-AccountFault = OfficeFault | ResetAccount | OddUpdate
+AccountFault = OfficeFault | ResetAccount | OddUpdate | SuspendTrading
 
 KINDS: Mapping[str, type[Fault]] = {
     "drop_data": DropData,
@@ -142,5 +145,6 @@ KINDS: Mapping[str, type[Fault]] = {
     "correct": Correct,
     "cash_drift": CashDrift,
     "position_drift": PositionDrift,
+    "suspend_trading": SuspendTrading,
     "reset_account": ResetAccount,
 }

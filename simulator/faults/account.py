@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from simulator.faults.base import Sudden
+from simulator.faults.base import Lasting, Sudden
 from simulator.values import Side
 
 CASH_TYPES = ("DIV", "INT", "FEE", "CSD", "CSW", "JNLC")
@@ -114,6 +114,11 @@ class PositionDrift(Sudden):
 @dataclass(frozen=True, kw_only=True)
 class ResetAccount(Sudden):
     """What the dashboard's reset of a paper account does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuspendTrading(Lasting):
+    """The user's own setting, by which Alpaca refuses every order."""
 
 
 def _positive(name: str, number: Decimal | None) -> None:

@@ -84,6 +84,22 @@ def test_a_trade_by_hand_is_unassigned_and_freezes_nothing(silent: bool, tmp_pat
 
 
 @pytest.mark.slow
+def test_a_session_on_a_suspended_account_says_so_and_trades_once_that_is_lifted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    script = [{"at": "09:20", "kind": "suspend_trading", "for_s": 1500}]
+    story = played(script, tmp_path, minutes=40)
+    story.assert_sums()
+    assert caplog.text.count("its user has suspended trading") == 1
+    assert caplog.text.count("takes the account's orders again") == 1
+    refused = [o for o in story.rows["orders"] if o["status"] == "rejected"]
+    assert {o["reason"] for o in refused} == {"new orders are rejected by user request"}
+    fills = story.of(r.FillBooked)
+    assert fills, "it trades from 09:45 on"
+    assert min(f.at for f in fills) >= OPEN + timedelta(minutes=15)
+
+
+@pytest.mark.slow
 def test_fees_dividends_and_splits_reach_those_they_belong_to(tmp_path: Path) -> None:
     script: list[dict[str, Any]] = [
         {"at": "09:45", "kind": "activity", "type": "FEE", "net_amount": "-1.37"},

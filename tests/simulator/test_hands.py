@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import requests
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from simulator.errors import Rejection
 from simulator.server import Simulator
 from simulator.values import Side
 from tests.simulator.bench import Bench, bar
-from tests.simulator.plays import get, order, updates
+from tests.simulator.plays import KEYS, get, order, updates
 
 Start = Callable[..., Simulator]
 
@@ -53,6 +54,23 @@ def test_a_silent_hand_is_seen_by_rest_alone(scripted: Start) -> None:
     assert (filled["symbol"], filled["qty"]) == ("SPY", "3")
     assert get(simulator, f"/v2/orders/{filled['order_id']}")["status"] == "filled"
     assert simulator.snapshot().positions == {"SPY": 3, "QQQ": 1}
+
+
+def test_an_account_whose_user_has_suspended_trading_says_so_and_takes_no_order(
+    scripted: Start,
+) -> None:
+    simulator = scripted({"at": "10:00", "kind": "suspend_trading", "for_s": 3600})
+    assert get(simulator, "/v2/account")["trade_suspended_by_user"] is True
+    answer = requests.post(
+        simulator.url + "/v2/orders",
+        json={"symbol": "SPY", "qty": 1, "side": "buy", "type": "market", "time_in_force": "day"},
+        headers=KEYS,
+        timeout=10,
+    )
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"code": 40310000, "message": "new orders are rejected by user request"},
+    )
 
 
 def test_a_human_cancels_what_rests_on_a_symbol(scripted: Start) -> None:
