@@ -76,4 +76,21 @@ class Clearance:
         if last_end is not None and now >= last_end:
             return Denial.STALE
         held = sum((own.hold for own in self.books.orders.open_of(order.strategy)), ZERO)
-        return Denial.BUYING_POWER if held > self.books.ledger[order.strategy].cash else None
+        lacks = held - self.books.ledger[order.strategy].cash
+        return Denial.BUYING_POWER if lacks > 0 and lacks > self._overpaid(order) else None
+
+    def _overpaid(self, order: Order) -> Decimal:
+        """Dollars beyond their holds that its strategy's buys have cost since it was decided.
+
+        They deny nothing: fills count from the next minute on, whichever of them come first.
+        """
+        return sum(
+            (
+                posting.qty * (posting.price - own.decision_price)
+                for own in self.books.orders
+                if own.strategy == order.strategy and own.side is Side.BUY
+                for posting in own.executions.postings
+                if posting.at >= order.decided_at
+            ),
+            ZERO,
+        )

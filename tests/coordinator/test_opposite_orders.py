@@ -174,6 +174,29 @@ def test_an_exit_that_a_restart_finds_unsent_is_sent_if_there_is_as_much_to_sell
     assert len(outcome.commands) == sent
 
 
+@pytest.mark.parametrize("qqq_first", [True, False])
+@pytest.mark.parametrize(("fee", "denied"), [("0.99", False), ("1.00", True)])
+def test_an_entry_that_waits_is_sent_whether_or_not_the_minutes_others_have_cost_more(
+    qqq_first: bool, fee: str, denied: bool
+) -> None:
+    """B's first order takes nearly all of its cash, its second nearly all of the rest: $0.99 is
+    free. The first then costs $1.98 more."""
+    both = spec("B", {("QQQ", 1): 1, ("SPY", 1): 1})
+    bench = Bench(*crossing().specs, both)
+    bench.minute(0, {"SPY": "100", "QQQ": "100"})
+    bench.fill(bench.order("A"))
+    bench.minute(1, {"SPY": "100", "QQQ": "100"})
+    bench.books.apply_foreign(a_fee_of(fee))
+    first, second = bench.order("B"), bench.order("B", 2)
+    assert [first.hold, second.hold] == [D("9900.99"), D("98.02")]
+    if qqq_first:
+        bench.fill(first, "100.02")
+    bench.fill(bench.order("A", 2))
+    if not qqq_first:
+        bench.fill(first, "100.02")
+    assert second.status is (OrderStatus.DENIED if denied else OrderStatus.SUBMITTED)
+
+
 def test_an_exit_that_waits_at_the_close_is_sent_all_the_same() -> None:
     bench = Bench(
         spec("A", {("SPY", 0): 1, ("SPY", 388): -1}, max_position_size=HALF),
