@@ -204,17 +204,22 @@ class Reloading:
         shadows = _beginners(live.shadows.serves, old.shadows, new.shadows)
         fresh = _added(old.tickers, new.tickers)
         orderable = _added(tickers_of(old.specs), tickers_of(new.specs))
-        fetch = partial(self._fetch, [*begins, *shadows], fresh, orderable)
+        fetch = partial(self._fetch, new, [*begins, *shadows], fresh, orderable)
         ready = await self._ports.workers.run(fetch)
         return replace(ready, begins=begins, shadows=shadows)
 
     def _fetch(
-        self, begins: Sequence[StrategySpec], fresh: Sequence[str], orderable: Sequence[str]
+        self,
+        new: Setup,
+        begins: Sequence[StrategySpec],
+        fresh: Sequence[str],
+        orderable: Sequence[str],
     ) -> _Ready:
         """Ask the broker and read the journal; blocking."""
         started, run = self._started, self._run
         plan, broker = started.engine.plan, run.broker(self._ports)
-        known = startup.read_assets(broker, list(dict.fromkeys((*fresh, *orderable))))
+        tickers = list(dict.fromkeys((*fresh, *orderable)))
+        known = startup.read_assets(broker, tickers, new.all_specs)
         assets = {ticker: known[ticker] for ticker in orderable}
         now = broker.clock()
         history: Mapping[str, Sequence[Bar]] = {}

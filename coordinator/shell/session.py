@@ -216,7 +216,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event) ->
         _close_unfinished(run, ports, broker, account, now)
         return None
     whole_at = startup.whole_at(plan, clock)
-    known = startup.read_assets(broker, tickers)
+    known = startup.read_assets(broker, tickers, run.setup.all_specs)
     assets = {ticker: known[ticker] for ticker in tickers_of(run.setup.specs)}
     if stop.is_set():
         return None

@@ -77,21 +77,27 @@ def whole_at(session_plan: SessionPlan, clock: BrokerClock) -> datetime | None:
     return moment if clock.now() < moment else None
 
 
-def read_assets(broker: Broker, tickers: Sequence[str]) -> dict[str, Asset]:
-    """What may be ordered of each ticker.
+def read_assets(
+    broker: Broker, tickers: Sequence[str], specs: Sequence[StrategySpec]
+) -> dict[str, Asset]:
+    """What may be ordered of each ticker, all of these strategies'.
 
     Raises:
-        OperatorError: naming every ticker that the broker does not know or does not trade.
+        OperatorError: naming every ticker that the broker does not know, and whose it is. Like any
+            error of a configuration it refuses the whole of it: a strategy that is left out would
+            not be what the user has configured.
     """
     assets, unknown = {}, []
     for ticker in tickers:
         try:
             assets[ticker] = broker.asset(ticker)
         except BrokerRejected as refusal:
-            unknown.append(f"{ticker} ({refusal.message})")
+            whose = ", ".join(spec.name for spec in specs if ticker in spec.tickers)
+            unknown.append(f"{ticker} of {whose} ({refusal.message})")
     if unknown:
         raise OperatorError(
-            f"Alpaca does not know these tickers: {', '.join(unknown)}. Correct the configuration."
+            f"Alpaca does not know these tickers: {'; '.join(unknown)}. Correct the strategies'"
+            " tickers in the configuration, or set their `enabled` to false."
         )
     return assets
 

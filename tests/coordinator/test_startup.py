@@ -298,13 +298,17 @@ def test_sequences_go_past_what_the_broker_has_seen_of_the_day() -> None:
         assert books.sequences == {"A.2026-03-17": 7, "B.2026-03-17": 5}
 
 
-def test_tickers_that_cannot_be_had_are_named_all_at_once() -> None:
+def test_tickers_that_cannot_be_had_are_named_all_at_once_with_their_strategies() -> None:
+    def assets(*tickers: str) -> set[str]:
+        one, two = spec("A", {}, tickers=tickers), spec("B", {}, tickers=tickers[:2])
+        return set(startup.read_assets(broker, tickers, [one, two]))
+
     with venue() as broker:
-        assert set(startup.read_assets(broker, ["SPY", "BTC/USD"])) == {"SPY", "BTC/USD"}
-        with pytest.raises(OperatorError, match=r"no-1 .*no-2 ") as error:
-            startup.read_assets(broker, ["SPY", "no-1", "no-2"])
-        with pytest.raises(OperatorError, match=r"BTCUSD \(it is crypto, .* written BTC/USD\)"):
-            startup.read_assets(broker, ["SPY", "BTCUSD"])
+        assert assets("SPY", "BTC/USD") == {"SPY", "BTC/USD"}
+        with pytest.raises(OperatorError, match=r"no-1 of A, B \(.*\); no-2 of A \(") as error:
+            assets("SPY", "no-1", "no-2")
+        with pytest.raises(OperatorError, match=r"BTCUSD of A, B \(it is crypto, .* BTC/USD\)"):
+            assets("SPY", "BTCUSD")
         assert error.value.exit_code == 2
 
 
