@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import localcontext
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -21,7 +22,7 @@ from coordinator.backtest.reels import Reel
 from coordinator.backtest.rules import RAISED, Raising, as_lane_error, bare_step, misanswered
 from coordinator.core.lane import Lane, Rule, StrategySpec, tickers_of
 from coordinator.core.lane_form import beside_start
-from coordinator.core.values import Bar, exactly, newest
+from coordinator.core.values import EXACT, Bar, exactly, newest
 from coordinator.shell.worker_process import signal_of
 from coordinator.strategies.series import Series
 
@@ -138,7 +139,7 @@ def rule_signals(
 ) -> dict[Key, RuleSignals]:
     """The signals of each distinct rule and ticker."""
     found: dict[Key, RuleSignals] = {}
-    stepped: dict[Rule, dict[str, _Stepped]] = {}
+    stepped: dict[Rule, dict[str, tuple[StrategySpec, RuleSignals]]] = {}
     for spec in specs:
         for ticker in spec.tickers:
             key = (spec.rule, ticker)
@@ -146,7 +147,7 @@ def rule_signals(
                 continue
             signals = found[key] = RuleSignals()
             if not _judge_whole(spec, reels[ticker], signals):
-                stepped.setdefault(spec.rule, {})[ticker] = _Stepped(spec, signals)
+                stepped.setdefault(spec.rule, {})[ticker] = spec, signals
     if stepped:
         _step_all(stepped.values(), tickers_of(specs), reels)
     return found
@@ -171,26 +172,33 @@ def _judge_whole(spec: StrategySpec, reel: Reel, signals: RuleSignals) -> bool:
 
 
 def _step_all(
-    stepped: Collection[Mapping[str, _Stepped]], tickers: Sequence[str], reels: Mapping[str, Reel]
+    stepped: Collection[Mapping[str, tuple[StrategySpec, RuleSignals]]],
+    tickers: Sequence[str],
+    reels: Mapping[str, Reel],
 ) -> None:
-    """Warm up and step one rule after another; `tickers` gives the order of warming up."""
+    """Warm up and step one rule after another; `tickers` gives the order of warming up.
+
+    Each has a decimal context of its own, as its process has: what it changes there moves no money.
+    """
     place = {ticker: number for number, ticker in enumerate(tickers)}
     past, to_come = dict[str, Sequence[Bar]](), dict[str, Sequence[Bar]]()
     for ticker in {*chain.from_iterable(stepped)}:
         bars, begin = reels[ticker].objects(), len(reels[ticker].history)
         past[ticker], to_come[ticker] = bars[:begin], bars[begin:]
     merged: dict[tuple[str, ...], _MergedBars] = {}
-    for lanes in stepped:
-        for ticker in sorted(lanes, key=place.__getitem__):
-            lanes[ticker].warm(past[ticker])
-        names = tuple(sorted(lanes))
-        if len(names) == 1:
-            lanes[ticker].run(to_come[ticker])
-            continue
-        if names not in merged:
+    for on in stepped:
+        names = tuple(sorted(on))
+        if len(names) > 1 and names not in merged:
             own = [reels[name] for name in names], [to_come[name] for name in names]
             merged[names] = _MergedBars(*own)
-        merged[names].step([lanes[name] for name in names])
+        with localcontext(EXACT):
+            lanes = {ticker: _Stepped(*one) for ticker, one in on.items()}
+            for ticker in sorted(lanes, key=place.__getitem__):
+                lanes[ticker].warm(past[ticker])
+            if len(names) == 1:
+                lanes[names[0]].run(to_come[names[0]])
+            else:
+                merged[names].step([lanes[name] for name in names])
 
 
 class _MergedBars:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import getcontext, setcontext
 from typing import Any, NoReturn
 
 from coordinator.core.lane import Rule, StrategySpec, history_of
 from coordinator.core.together import JointStep, starts_together
-from coordinator.core.values import Bar
+from coordinator.core.values import EXACT, Bar
 from coordinator.shell.strategy_process import (
     BY_TICKER,
     StrategyFault,
@@ -47,14 +48,15 @@ class UserRule:
 
     def start(self) -> Callable[[Bar], int]:
         """The rule's own step; if it fails to start, a step that raises that error."""
+        own = _OwnContext()
         try:
-            step = self.rule.start()
+            step = own.call(self.rule.start)
         except RAISED as error:
             return _raiser(StrategyRaised(error_text(error)))
 
         def guarded(bar: Bar) -> int:
             try:
-                answer: object = step(bar)
+                answer: object = own.call(step, bar)
             except RAISED as error:
                 raise StrategyRaised(error_text(error)) from error
             signal = signal_of(answer)
@@ -73,14 +75,15 @@ class JointUserRule(UserRule):
     def start_together(self, tickers: tuple[str, ...]) -> JointStep:
         """The rule's own step; if it fails to start, a step that raises that error."""
         rule: Any = self.rule
+        own = _OwnContext()
         try:
-            step: JointStep = rule.start_together(tickers)
+            step: JointStep = own.call(rule.start_together, tickers)
         except RAISED as error:
             return _raiser(StrategyRaised(error_text(error)))
 
         def guarded(bars: Mapping[str, Bar]) -> Mapping[str, int]:
             try:
-                answer: object = step(dict(bars))
+                answer: object = own.call(step, dict(bars))
             except RAISED as error:
                 raise StrategyRaised(error_text(error)) from error
             signals = signals_of(answer)
@@ -89,6 +92,23 @@ class JointUserRule(UserRule):
             return signals
 
         return guarded
+
+
+class _OwnContext:
+    """A user's decimal context, as its process has one: what it changes there moves no money."""
+
+    def __init__(self) -> None:
+        self._context = EXACT.copy()
+
+    def call(self, function: Callable[..., Any], *given: Any) -> Any:
+        """Call a user's function in it."""
+        before = getcontext()
+        setcontext(self._context)
+        try:
+            return function(*given)
+        finally:
+            self._context = getcontext()
+            setcontext(before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 A strategy file therefore finds no keys here, as in the process in which it runs later, and cannot
 trade by itself or print them by mistake. This protects against mistakes, not against malice: code
-that runs as the same user can find the keys in other ways.
+that runs as the same user can find the keys in other ways. Nor does a precision that it sets for
+decimals (`getcontext().prec = 28`) remain.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import localcontext
 from threading import RLock
 
 _SECRET = ("APCA_", "MULTI_TRADER_WEBHOOK_URL", "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
@@ -21,7 +23,7 @@ KEYS_LOCK = RLock()
 @contextmanager
 def hidden_keys() -> Iterator[None]:
     """Remove the secrets from the environment within the context."""
-    with KEYS_LOCK:
+    with KEYS_LOCK, localcontext():
         kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith(_SECRET)}
         try:
             yield

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from decimal import getcontext
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from coordinator.backtest import Means
-from coordinator.core.values import Bar
+from coordinator.core.values import EXACT, Bar
 from coordinator.strategies import Strategy, registry
 from tests.backtest.recording import MONDAY, TUESDAY, backtest, write_recording
 
@@ -120,3 +121,39 @@ def test_an_answer_that_is_no_signal_stops_it_where_a_session_would(
         assert "it answered 2; it must answer 1, -1 or 0" in sessions[-1].faults["A"]
         found.append([{name: list(some) for name, some in one.rows().items()} for one in sessions])
     assert found[0] == found[1]
+
+
+class Coarse(Strategy):
+    """Up and down in turn; at each step, and when it starts, it sets how decimals are rounded."""
+
+    strategy_type: ClassVar[str] = "foreseen_coarse"
+    digits: int
+    longest_window: ClassVar[int] = 2
+
+    def start(self) -> Callable[[Bar], int]:
+        signals = itertools.cycle((1, -1))
+
+        def step(bar: Bar) -> int:
+            getcontext().prec = self.digits
+            return next(signals)
+
+        getcontext().prec = self.digits
+        return step
+
+
+@pytest.mark.parametrize("means", [Means.COMPILED, Means.AT_ONCE, Means.BY_MESSAGE])
+@pytest.mark.parametrize("tickers", [["SPY"], ["AAPL", "SPY"]])
+def test_how_a_strategy_rounds_moves_no_money(
+    tmp_path: Path, means: Means, tickers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry._registered, Coarse.strategy_type, Coarse)
+    bars = write_recording(tmp_path / "bars.parquet", ["AAPL", "SPY"], MONDAY, TUESDAY)
+    found = []
+    for digits in (100, 4):
+        entry = {"strategy_type": Coarse.strategy_type, "strategy_params": {"digits": digits}}
+        config = {"strategies": [entry | {"name": "A", "tickers": tickers}]}
+        sessions = list(backtest(tmp_path, config, bars).play(means=means))
+        assert [one.means for one in sessions] == [means] * 2
+        found.append([row["net_pnl"] for one in sessions for row in one.rows()["pnl_daily"]])
+    assert found[0] == found[1]
+    assert EXACT.prec == 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal, getcontext
 from typing import Any, cast
 
 import pytest
@@ -14,9 +14,9 @@ from coordinator.backtest.rules import fit_for_lanes
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.together import JointStep
-from coordinator.core.values import Bar
+from coordinator.core.values import EXACT, Bar, exactly
 from coordinator.strategies.registry import BUILT_IN
-from tests.coordinator.isolating import WAYS, Turns, bars, isolated, named
+from tests.coordinator.isolating import WAYS, Does, Turns, bars, isolated, named
 
 
 @dataclass
@@ -49,6 +49,21 @@ def test_a_rule_without_a_hash_has_lanes_of_its_own() -> None:
 def test_a_rule_that_is_fit_already_is_taken_as_it_is() -> None:
     made = fit_for_lanes(spec("A"))
     assert fit_for_lanes(made) is made
+
+
+def rounds(bar: Bar) -> int:
+    """Tells how many digits its context allows, and makes them one fewer at each bar."""
+    digits = len((bar.close / 7).as_tuple().digits)
+    context = getcontext()
+    context.prec, context.rounding = digits - 1, ROUND_UP
+    return 1 if digits > 98 else -1
+
+
+@exactly
+def test_what_it_changes_in_its_decimal_context_stays_there() -> None:
+    here = same_here_and_behind_walls(named("Rounds", Does(rounds)), "SPY")
+    assert here == [(1, ""), (1, ""), (-1, ""), (-1, ""), (-1, "")]
+    assert (EXACT.prec, EXACT.rounding) == (100, ROUND_HALF_EVEN)
 
 
 ODD = [way for way in WAYS if way.startswith("says ")] + ["raises", "leaves"]

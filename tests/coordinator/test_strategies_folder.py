@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+from decimal import getcontext, localcontext
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,15 @@ def test_a_plain_class_that_reads_frames_is_one_too(tmp_path: Path) -> None:
     assert strategy.parameters == {"lookback": 2, "least": 0.5}
     assert strategy.longest_window == 2
     assert signals(strategy, decimals([5, 6, "6.5", 8])) == [0, 1, -1, 1]
+
+
+def test_a_file_that_sets_the_precision_of_decimals_sets_it_for_nobody_else(tmp_path: Path) -> None:
+    coarse = "from decimal import getcontext\ngetcontext().prec = 3\n"
+    write_folder(tmp_path / "own", crossing=coarse + CROSSING)
+    with localcontext(prec=28) as context:
+        load(tmp_path, "crossing", window=2)
+        assert getcontext() is context
+        assert context.prec == 28
 
 
 def test_the_folder_is_seen_from_the_configurations_own_folder(
