@@ -62,7 +62,9 @@ _RUN_LAST = """
     SELECT strategy, session_id FROM (
         SELECT o.value ->> '$.strategy' AS strategy, r.session_id, min(r.seq) AS joined
         FROM records AS r, json_each(r.body, '$.openings') AS o
-        WHERE r.kind = 'SessionOpened' AND r.session_id IN (SELECT value FROM json_each(?))
+        WHERE r.kind = 'SessionOpened' AND r.seq >= (
+            SELECT min(seq) FROM records
+            WHERE kind = 'SessionOpened' AND session_id IN (SELECT value FROM json_each(?)))
         GROUP BY strategy, r.session_id
     ) ORDER BY joined
 """
@@ -155,7 +157,8 @@ def departures(path: Path, arrived: Iterable[Arrival]) -> dict[str, list[Departu
 
 
 def run_last(path: Path, sessions: Iterable[str]) -> dict[str, str]:
-    """Which of these sessions each strategy joined last, by the strategy's name."""
+    """The session that each strategy joined last, since the first of these sessions opened; by the
+    strategy's name."""
     with Reader(path) as connection:
         return dict(connection.execute(_RUN_LAST, (json.dumps(list(sessions)),)))
 

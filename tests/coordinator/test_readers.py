@@ -89,20 +89,29 @@ def test_status_reads_no_strategy_of_the_sessions_before_however_many_they_are(
     assert (view.session_id, len(view.strategies)) == (opened.session_id, 2)
 
 
+A_MOVED_TWICE = (("first", "AB"), ("second", "AB"), ("third", "A"), ("crypto", ""))
+A_MOVED_AND_IS_RUN_NO_MORE = (("first", "AB"), ("second", "A"), ("second", ""))
+
+
+@pytest.mark.parametrize(
+    ("sessions", "shows"),
+    [
+        (A_MOVED_TWICE, {"second": ["B"], "third": ["A"], "crypto": []}),
+        (A_MOVED_AND_IS_RUN_NO_MORE, {"first": ["B"], "second": []}),
+    ],
+)
 def test_status_has_a_strategy_once_where_it_ran_last_though_its_file_has_another_name(
-    tmp_path: Path,
+    tmp_path: Path, sessions: Sequence[tuple[str, str]], shows: dict[str, list[str]]
 ) -> None:
     def day(number: int, name: str, *strategies: str) -> list[r.Record]:
         (opened,) = (one for one in holding().records if isinstance(one, r.SessionOpened))
         openings = tuple(o for o in opened.openings if o.strategy in {*strategies, UNASSIGNED})
         return [replace(opened, session_id=f"{number}.{name}", coordinator=name, openings=openings)]
 
-    for number, (name, strategies) in enumerate(
-        (("first", "AB"), ("second", "AB"), ("third", "A"), ("crypto", ""))
-    ):
+    for number, (name, strategies) in enumerate(sessions):
         keep(tmp_path, day(number, name, *strategies), name=name)
     shown = {v.coordinator: [s.name for s in v.strategies] for v in read_status(tmp_path)}
-    assert shown == {"second": ["B"], "third": ["A"], "crypto": []}
+    assert shown == shows
 
 
 @pytest.mark.parametrize("story", [the_next_day, the_next_day_without_the_strategy_that_holds])
