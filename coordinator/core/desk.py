@@ -222,11 +222,14 @@ class OrderDesk:
     def _bought_since(self, withdrawn: Order) -> bool:
         """Whether its strategy bought the ticker again, so that late news is no reason to sell."""
         whose = withdrawn.strategy, withdrawn.symbol
-        own = [o for o in self.books.orders if (o.strategy, o.symbol) == whose]
-        later = [o for o in own[own.index(withdrawn) + 1 :] if not o.never_at_broker]
-        if not later or later[-1].side is Side.SELL:
-            return False
-        return later[-1].cancel_reason in (None, Reason.REMOVED)  # else it is withdrawn as well
+        later = [
+            order
+            for order in self.books.orders
+            if (order.strategy, order.symbol) == whose
+            and order.decided_at > withdrawn.decided_at  # else it is a piece of the same purchase
+            and not order.never_at_broker
+        ]
+        return bool(later) and later[-1].side is Side.BUY
 
     def _deny(self, order: Order, now: datetime, reason: Denial) -> None:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)

@@ -69,6 +69,21 @@ def test_pieces_of_an_entry_that_is_given_up_are_sold_whichever_of_them_ends_las
     assert [order.qty for order in orders(bench, Side.SELL)] == [D("1.995")]
 
 
+@pytest.mark.parametrize("filled", range(4))
+def test_an_entry_that_is_given_up_is_sold_though_one_of_its_pieces_had_filled_before(
+    filled: int,
+) -> None:
+    bench = rich()
+    bought = orders(bench, Side.BUY)
+    bench.fill(bought[filled], "50000")
+    bench.minute(1, {"BTC/USD": "50000"})  # it wants out once
+    for order in bought:
+        if order.is_open:
+            bench.update(order, OrderStatus.CANCELED)
+    held = D("3.465") * D("0.9975")
+    assert [order.qty for order in orders(bench, Side.SELL)] == pieces(COIN, held, D(50000))
+
+
 def test_crossed_quantities_need_no_order_and_only_the_rest_is_sent_in_pieces() -> None:
     bench = rich(crossing=True)
     assert len(orders(bench, Side.BUY)) == 4
