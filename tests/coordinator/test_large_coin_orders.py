@@ -84,6 +84,21 @@ def test_an_entry_that_is_given_up_is_sold_though_one_of_its_pieces_had_filled_b
     assert [order.qty for order in orders(bench, Side.SELL)] == pieces(COIN, held, D(50000))
 
 
+@pytest.mark.parametrize("filled", [(), (0,), (3,), (1, 2), (0, 1, 2, 3)])
+@pytest.mark.parametrize("last_first", [False, True])
+def test_an_entry_in_pieces_counts_as_one_if_any_of_them_has_filled(
+    filled: tuple[int, ...], last_first: bool
+) -> None:
+    bench = rich()
+    bought = list(enumerate(orders(bench, Side.BUY)))
+    for number, order in reversed(bought) if last_first else bought:
+        if number in filled:
+            bench.fill(order, "50000")
+        else:
+            bench.update(order, OrderStatus.CANCELED)
+    assert bench.books.days["A"].entries == bool(filled)
+
+
 def test_crossed_quantities_need_no_order_and_only_the_rest_is_sent_in_pieces() -> None:
     bench = rich(crossing=True)
     assert len(orders(bench, Side.BUY)) == 4
