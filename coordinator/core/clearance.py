@@ -50,7 +50,7 @@ class Clearance:
                     left -= order.open_qty
         return left - self.intents.wished(symbol, Side.SELL)
 
-    def _unsold(self, sale: Order) -> Decimal:
+    def unsold(self, sale: Order) -> Decimal:
         """Units of a sale's position that no other open sale of its strategy is of."""
         held = self.books.ledger.units(sale.symbol).get(sale.strategy, ZERO)
         own = self.books.orders.open_of(sale.strategy, sale.symbol)
@@ -65,7 +65,7 @@ class Clearance:
         open). For an exit: a human has sold, or the broker has taken back, what it was to sell.
         """
         if order.side is Side.SELL:
-            available = min(self.available(order.symbol) + order.open_qty, self._unsold(order))
+            available = min(self.available(order.symbol) + order.open_qty, self.unsold(order))
             left = self.sellable(order.strategy, order.symbol, available)
             return Denial.NOT_HELD if left < order.qty else None
         if halted := self.books.halts.denial(order.strategy):

@@ -23,9 +23,6 @@ from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import Bar, Denial, Reason, Side
 
-NO_LIMIT = Decimal("Infinity")
-"""Units of a sale that may be of the whole position."""
-
 
 class OrderDesk:
     """Makes and follows the orders of one session. Call inside the EXACT decimal context.
@@ -66,26 +63,15 @@ class OrderDesk:
             self.blotter.record(r.EntryDenied(now, order_id, strategy, symbol, qty, close, reason))
 
     def exit(
-        self,
-        strategy: str,
-        symbol: str,
-        close: Decimal,
-        reason: Reason,
-        now: datetime,
-        *,
-        at_most: Decimal = NO_LIMIT,
+        self, strategy: str, symbol: str, close: Decimal, reason: Reason, now: datetime
     ) -> None:
-        """Sell the whole position, or `at_most` so many units of it.
-
-        An open buy of the strategy is ended first (see `settle`).
-        """
+        """Sell the whole position. An open buy of the strategy is ended first (see `settle`)."""
         own = self.books.orders.open_of(strategy, symbol)
         if own and not self._end_buys(own, reason, now):
             return
         if symbol not in self.assets:
             return
-        available = min(self._clearance.available(symbol), at_most)
-        qty = self._clearance.sellable(strategy, symbol, available)
+        qty = self._clearance.sellable(strategy, symbol, self._clearance.available(symbol))
         if qty:
             self.intents.wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
 
@@ -205,7 +191,7 @@ class OrderDesk:
         self.blotter.record(r.OrderMoved(now, order_id, OrderStatus.REJECTED, reason=reason))
         is_sale = order.side is Side.SELL and order.cancel_reason is None
         if is_sale and available is not None and available < order.qty:
-            self._exit_again(order, now, available)
+            self._sell_rest(order, available, now)
         self.settle(order, now)
 
     def settle(self, order: Order, now: datetime) -> None:
@@ -240,11 +226,19 @@ class OrderDesk:
         if order.side is Side.SELL and self._plan is not None:
             self._exit_again(order, now)
 
-    def _exit_again(self, sale: Order, now: datetime, at_most: Decimal = NO_LIMIT) -> None:
+    def _exit_again(self, sale: Order, now: datetime) -> None:
         """Order anew what is left to sell of an exit that has ended unfilled."""
-        whose = sale.strategy, sale.symbol, sale.decision_price
-        self.exit(*whose, sale.reason, now, at_most=at_most)
+        self.exit(sale.strategy, sale.symbol, sale.decision_price, sale.reason, now)
         self.intents.end_minute(now)
+
+    def _sell_rest(self, sale: Order, available: Decimal, now: datetime) -> None:
+        """Sell what the broker has `available` of a sale, beside other pieces of the exit."""
+        whose = sale.strategy, sale.symbol
+        most = min(available, self._clearance.available(sale.symbol), self._clearance.unsold(sale))
+        if sale.symbol in self.assets and (qty := self._clearance.sellable(*whose, most)):
+            wish = Wish(*whose, Side.SELL, qty, sale.decision_price, sale.reason)
+            self.intents.wish(wish, now)
+            self.intents.end_minute(now)
 
     def _is_off(self, order: Order, now: datetime) -> bool:
         return order.cancel_reason is not None or bool(self._clearance.denial(order, now))

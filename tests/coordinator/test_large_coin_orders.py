@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordinator.core import messages as m
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.risk import COIN_ORDER_DOLLARS, MOST_COIN_DOLLARS, Asset, pieces
 from coordinator.core.values import Side, exactly
@@ -97,6 +98,28 @@ def test_an_entry_in_pieces_counts_as_one_if_any_of_them_has_filled(
         else:
             bench.update(order, OrderStatus.CANCELED)
     assert bench.books.days["A"].entries == bool(filled)
+
+
+def test_of_pieces_that_are_refused_what_the_broker_has_available_is_sold_beside_the_others() -> (
+    None
+):
+    bench = rich()
+    for order in orders(bench, Side.BUY):
+        bench.fill(order, "50000")
+    bench.minute(1, {"BTC/USD": "60000"})
+    sold = orders(bench, Side.SELL)
+    why = "insufficient balance"  # a human's own order holds three coins
+    held = bench.position("A", "BTC/USD")
+    available = held - 3 - sum(order.qty for order in sold[:3])
+    for order in sold[3:]:
+        bench.handle(m.SubmitRefused(order.client_order_id, bench.now, why, available))
+    more = orders(bench, Side.SELL)[5:]
+    assert [order.qty for order in more] == [COIN.floor(available), COIN.floor(available)]
+    bench.handle(m.SubmitRefused(more[1].client_order_id, bench.now, why, D(0)))
+    for order in (*sold[:3], more[0]):
+        bench.fill(order, "60000")
+    assert bench.position("A", "BTC/USD") == 3
+    assert not bench.books.orders.open_of("A")
 
 
 def test_crossed_quantities_need_no_order_and_only_the_rest_is_sent_in_pieces() -> None:
