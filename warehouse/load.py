@@ -26,7 +26,6 @@ from warehouse.write import (
     LoadRecord,
     content_hash,
     forget,
-    note_crashes,
     read_record,
     write_frames,
     write_quarantine,
@@ -107,7 +106,6 @@ def load_session(store: Store, source: SessionSource, *, restates: bool = True) 
         counts = _write(connection, source.session_id, judged, rows)
         refused = [(r, row_of(rows[r.table], r.row_no)) for r in judged.rejections]
         write_quarantine(connection, source.session_id, refused, utc_now())
-        note_crashes(connection)
         store_derived(connection, source.session_id, judged.curves)
         match_round_trips(connection, source.session_id)
         status = LoadStatus.INCOMPLETE if refused else LoadStatus.LOADED

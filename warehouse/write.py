@@ -66,14 +66,6 @@ _SUMS = for_each_table(
     "FROM (SELECT * EXCLUDE (row_no) FROM new_$table) AS h",
     TABLES,
 )
-# Whoever begins another session has left the one before: no record tells of a crash.
-_CRASHED = """
-    UPDATE sessions AS s SET status = 'crashed'
-    WHERE status = 'open' AND EXISTS (
-        FROM sessions AS later
-        WHERE later.account = s.account AND later.mode = s.mode
-          AND later.coordinator = s.coordinator AND later.opened_at > s.opened_at)
-"""
 _QUARANTINE = pa.schema(
     [
         ("session_id", pa.string()),
@@ -154,11 +146,6 @@ def write_quarantine(
     connection.execute(
         "UPDATE sessions SET status = 'incomplete' WHERE session_id = ?", [session_id]
     )
-
-
-def note_crashes(connection: duckdb.DuckDBPyConnection) -> None:
-    """Mark the sessions that never ended, and whose coordinators have begun others since."""
-    connection.execute(_CRASHED)
 
 
 def content_hash(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, Frame]) -> str:

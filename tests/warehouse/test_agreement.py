@@ -208,23 +208,6 @@ def test_orders_of_a_session_that_still_runs_are_not_judged(store: Store) -> Non
     assert agreement.found == 0
 
 
-def test_a_session_that_nobody_ended_is_judged_once_its_coordinator_has_begun_another(
-    store: Store,
-) -> None:
-    day = a_day()
-    source, lists = day.source(), listed(day)
-    source.tables["sessions"][0] |= {"status": "open", "closed_at": None}
-    load_session(store, source)
-    after = day.next_day("s2")
-    sources = [source, loaded(store, after)]
-    drop_fill(lists)
-    lists["fills"].append(of_other("hand", after.at))
-    (agreement,) = reconcile(store, sources, answers(lists))
-    assert agreement.found == 2
-    told = [note for *_, note in ask(store, SHOWN).rows]
-    assert [note.split(":")[0] for note in told] == ["order b-3", "orders of nobody here"]
-
-
 def two_coordinators() -> tuple[Day, Day]:
     """A stock session that has ended, and a crypto session that began before it and still runs."""
     crypto = Day("crypto", mode="paper", tickers={"Coin": ["BTC/USD"]})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -148,20 +147,6 @@ def test_a_corrected_bar_beats_a_live_one_beats_a_backfilled_one(
     day.bar("SPY", "2", second)
     assert load(day.source("m2")).quarantined == 0
     assert rows("SELECT close FROM bars") == [(d(close),)]
-
-
-def test_a_session_that_nobody_ended_crashed_if_its_coordinator_has_begun_another(
-    day: Day, load: Load, store: Store
-) -> None:
-    crashed, other = day.source("m1"), Day("o1", coordinator="other", mode=day.mode)
-    crashed.tables["sessions"][0] |= {"status": "open", "closed_at": None}
-    after = day.next_day("s2").source()
-    status = "SELECT status FROM sessions WHERE session_id = 's1'"
-    told = []
-    for source in (crashed, other.next_day("o2").source(), after, replace(crashed, mark="m2")):
-        load(source)
-        told += [row["status"] for row in store.rows(status, [])]
-    assert told == ["open", "open", "crashed", "crashed"]
 
 
 def test_of_two_live_bars_the_later_load_counts(load: Load, rows: Rows) -> None:
