@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.errors import WarehouseUnreadable
 from warehouse.migrate import version_of
 
 _COPY = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
@@ -25,18 +26,32 @@ _CONTENT = (
 
 
 def copy_beside(connection: duckdb.DuckDBPyConnection, file: Path, version: int) -> None:
-    """Copies the open file as it was, e.g. to warehouse.duckdb.schema1, or to .schema1.2."""
+    """Copies the open file as it was, e.g. to warehouse.duckdb.schema1, or to .schema1.2.
+
+    Raises WarehouseUnreadable if it cannot be copied; nothing of the copy is left then.
+    """
     connection.execute("FORCE CHECKPOINT")
     first = file.with_name(f"{file.name}.schema{version}")
     partial = first.with_name(first.name + ".partial")
     # In another process: closing the file in this one would drop this process's lock on it.
-    subprocess.run([sys.executable, "-c", _COPY, str(file), str(partial)], check=True)  # noqa: S603
+    copy = [sys.executable, "-c", _COPY, str(file), str(partial)]
+    try:
+        subprocess.run(copy, check=True, capture_output=True, text=True)  # noqa: S603
+    except subprocess.CalledProcessError as error:
+        partial.unlink(missing_ok=True)
+        said: list[str] = error.stderr.splitlines()
+        reason = said[-1] if said else error
+        raise WarehouseUnreadable(
+            f"The warehouse {file} has schema {version}, and was left untouched: before a newer "
+            f"one it is copied to {first}, and that failed ({reason}). See whether the disk is "
+            "full; then repeat `multi-trader end-of-day`, or the backtest."
+        ) from error
     for number in itertools.count(1):
-        copy = first if number == 1 else first.with_name(f"{first.name}.{number}")
-        if not copy.exists():
-            partial.rename(copy)
+        place = first if number == 1 else first.with_name(f"{first.name}.{number}")
+        if not place.exists():
+            partial.rename(place)
             return
-        if _content(copy) == _content(partial):
+        if _content(place) == _content(partial):
             partial.unlink()
             return
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -371,6 +372,22 @@ def test_a_migration_that_is_tried_again_does_not_fill_the_disk_with_copies(
         "warehouse.duckdb",
         "warehouse.duckdb.schema1",
     ]
+
+
+def test_an_older_schema_that_the_disk_has_no_room_to_copy_is_left_as_it_is(
+    location: Path,
+) -> None:
+    of_an_older_program(location)
+    before = location.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        with pytest.raises(WarehouseUnreadable, match=r"left untouched: .* the disk is full; then"):
+            Store.open(location)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in location.parent.iterdir()] == [location.name]
+    assert location.read_bytes() == before
 
 
 def test_an_older_schema_gets_what_is_kept_of_the_sessions_that_it_holds(
