@@ -73,7 +73,9 @@ def listed(broker: Broker, journal: Path, since: datetime) -> Rows:
         "fees": [
             {"activity_id": a.activity_id, "day": a.day, "amount": a.net_amount}
             for a in activities
-            if KINDS.get(a.kind) is ActivityKind.FEE and a.activity_id not in before
+            if KINDS.get(a.kind) is ActivityKind.FEE
+            and not a.is_void
+            and a.activity_id not in before
         ],
     }
 

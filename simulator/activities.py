@@ -33,6 +33,7 @@ class Activity:
     at: when it was created. date: the one it is for. net_amount: dollars, signed. qty: units of
     the symbol: a split's or fee's change, the shares a dividend was paid for. price, per_share:
     dollars a unit. moved: whether posting it moved the account (a coin fee went at its fill).
+    status: executed, or canceled once it was called off.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Activity:
     price: Decimal | None = None
     per_share: Decimal | None = None
     moved: bool = True
+    status: str = "executed"
 
 
 def nta_id(day: date, unique: str) -> str:
@@ -63,7 +65,7 @@ def nta_json(activity: Activity) -> dict[str, Any]:
         "created_at": rfc3339(activity.at),
         "net_amount": plain(activity.net_amount),
         "description": activity.description,
-        "status": "executed",
+        "status": activity.status,
     }
     if activity.sub_type is not None:
         shape["activity_sub_type"] = activity.sub_type

@@ -17,7 +17,9 @@ from simulator.assets import is_crypto
 from simulator.errors import Rejection
 from simulator.faults import OfficeFault
 from simulator.faults.account import (
+    CASH_TYPES,
     Bust,
+    CallOff,
     CashDrift,
     Correct,
     HandCancel,
@@ -65,6 +67,8 @@ class BackOffice:
                 posted = post(venue.ledger, fault, market, venue.ids)
                 self.posted += posted
                 return bool(posted)
+            case CallOff():
+                return self._call_off(fault.type)
             case HandOrder():
                 order = _place(venue, market, fault.symbol, fault.side, fault.qty)
                 if fault.silent:
@@ -87,6 +91,16 @@ class BackOffice:
                 return True
             case _:
                 assert_never(fault)
+
+    def _call_off(self, kind: str | None) -> bool:
+        """Call off the newest activity that moved dollars alone; returns whether there was one."""
+        for place, one in reversed(list(enumerate(self.posted))):
+            fits = kind in (None, one.type) and one.status == "executed"
+            if fits and one.moved and one.net_amount and one.type in CASH_TYPES:
+                self._venue.ledger.pay(-one.net_amount)
+                self.posted[place] = replace(one, status="canceled")
+                return True
+        return False
 
 
 def _place(venue: Venue, market: Market, symbol: str, side: Side, qty: Decimal) -> Order:

@@ -21,6 +21,7 @@ from coordinator.core.books import Books
 from coordinator.core.first_fees import GIVEN_BACK
 from coordinator.core.postings import ACCRUED
 from coordinator.core.records import ActivityKind
+from coordinator.core.reversible import REVERSED
 from coordinator.core.values import CENT, COIN, UNASSIGNED, ZERO, is_crypto
 
 CUSTODY = "PTC"
@@ -45,9 +46,31 @@ COIN_PAIR = "coin pair"
 
 
 def attribute(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
-    """The postings of one activity; none if it is in the books already."""
-    if activity.activity_id in books.posted.activities:
-        return []
+    """The postings of one activity, and of what it takes back; none if the books have them."""
+    back = _taken_back(books, activity, now)
+    if activity.is_void or activity.activity_id in books.posted.activities:
+        return back
+    return back + _attribute(books, activity, now)
+
+
+def _taken_back(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
+    """The shares of the activity that this one takes back, with the opposite sign."""
+    return [
+        replace(
+            share,
+            at=now,
+            activity_id=share.activity_id + REVERSED,
+            qty=-share.qty,
+            amount=-share.amount,
+            allocated_by="taken back",
+        )
+        for share in (
+            books.posted.reversible.of(activity.takes_back) if activity.takes_back else ()
+        )
+    ]
+
+
+def _attribute(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
     kind = _kind(activity.kind)
     match kind:
         case ActivityKind.SPLIT:

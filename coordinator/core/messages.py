@@ -46,7 +46,8 @@ class Activity:
     """An activity of the account other than a fill, as the broker reports it.
 
     `qty` is units of `symbol`, `net_amount` dollars, each with its sign. `at` is when the broker
-    listed it, if it says so.
+    listed it, if it says so. It `takes_back` the activity of that id, which is its own if it was
+    called off after it had been executed; one that `is_void` moves nothing else.
     """
 
     activity_id: str
@@ -58,6 +59,8 @@ class Activity:
     net_amount: Decimal
     note: str
     at: datetime | None = None
+    takes_back: str = ""
+    is_void: bool = False
 
 
 @dataclass(frozen=True, slots=True)

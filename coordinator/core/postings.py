@@ -15,6 +15,7 @@ from coordinator.core import records as r
 from coordinator.core.executions import ABOUT_THEN, Executions, Posting
 from coordinator.core.first_fees import GIVEN_BACK, FirstFees
 from coordinator.core.orders import Order
+from coordinator.core.reversible import Reversible
 from coordinator.core.trades import Trades
 from coordinator.core.values import CENT, COIN, ZERO, Side
 
@@ -42,6 +43,7 @@ class Postings:
     """The executions that may have rounded the broker's cash since a rounding was booked; those of
     earlier sessions count as one at most, for together they left less than a cent."""
     trades: Trades = field(default_factory=Trades)
+    reversible: Reversible = field(default_factory=Reversible)
     _roundings: list[r.ActivityBooked] = field(default_factory=list)
     """What was booked as rounding, or taken back. It is a guess: a fee of cents that the broker
     lists later proves it wrong, so that it may be taken back."""
@@ -184,6 +186,7 @@ class Postings:
         if self._posts_a_sales_fee(activity):
             self._unposted = max(self._unposted - 1, 0)
         self.activities.add(activity.activity_id)
+        self.reversible.add(activity)
         self._touch(activity.symbol)
         return True
 

@@ -202,7 +202,8 @@ def first_sight(broker: Broker) -> r.AccountAdopted:
         now = broker.clock()
         known = [fill.execution.execution_id for fill in broker.fills(now - KNOWN_FILLS)]
         try:
-            known += [found.activity_id for found in broker.activities((now - FEE_DAYS).date())]
+            listed = broker.activities((now - FEE_DAYS).date())
+            known += [one.activity_id for one in listed if not one.is_void]
         except BrokerRejected as refusal:
             log.warning("fees and dividends could not be asked for: %s", refusal)
         holdings = tuple(broker.positions())

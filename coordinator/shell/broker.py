@@ -42,8 +42,8 @@ MOST_PAGES = 500
 """Of one list; more are taken for pages without end."""
 MOST_TRIES = 4
 """Of one GET; the last is sent some seven seconds after the first."""
-WITHOUT_EFFECT = ("canceled", "pending")
-"""Statuses of an activity that has moved nothing."""
+STILL_TO_COME = "pending"
+"""The status of an activity that has moved nothing yet."""
 
 
 Retry = Callable[[int], bool]
@@ -189,7 +189,7 @@ class Broker:
         return self._activity_list("/FILL", {"after": _stamp(since)}, wire.parse_fill_activity)
 
     def activities(self, since: date) -> list[Activity]:
-        """Every account activity since a date that is no fill, of any type.
+        """Every account activity since a date that is no fill, of any type, called off or not.
 
         No list of types is sent: Alpaca adds new ones, and they would be missing in the books.
         """
@@ -304,10 +304,10 @@ class _Pages:
 
 
 def _has_moved(raw: Any) -> bool:
-    """Whether an activity counts: it is no fill, was not called off, and is not still to come."""
+    """Whether an activity counts: it is no fill, and is not still to come."""
     if not isinstance(raw, Mapping):
         return True  # the parser says what is wrong with it
-    return raw.get("activity_type") != "FILL" and raw.get("status") not in WITHOUT_EFFECT
+    return raw.get("activity_type") != "FILL" and raw.get("status") != STILL_TO_COME
 
 
 def _rows(answer: Any, what: str) -> list[Any]:

@@ -271,7 +271,7 @@ class Looks:
         return tuple(
             one
             for one in listed
-            if one.day > since.date() or (one.at is not None and one.at > seen)
+            if one.takes_back or one.day > since.date() or (one.at is not None and one.at > seen)
         )
 
     def _seen_until(self, now: datetime) -> datetime:

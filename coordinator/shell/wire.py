@@ -220,6 +220,7 @@ def parse_activity(raw: Raw) -> Activity:
     name, kind = name_of(raw, "id", "an activity"), name_of(raw, "activity_type", "an activity")
     kind = SUB_TYPES.get(words(raw.get("activity_sub_type")), kind)
     symbol, price = words(raw.get("symbol")), raw.get("price") or raw.get("per_share_amount")
+    is_void = raw.get("status") == "canceled"
     return Activity(
         activity_id=name,
         kind=kind,
@@ -230,6 +231,8 @@ def parse_activity(raw: Raw) -> Activity:
         net_amount=signed(raw, "net_amount", "activity's net_amount", parse_dollars),
         note=words(raw.get("description")),
         at=parse_optional_time(raw.get("created_at")),
+        takes_back=words(raw.get("previous_id")) or (name if is_void else ""),
+        is_void=is_void,
     )
 
 

@@ -44,6 +44,8 @@ The account
                   by net_amount dollars (DIV without one: per_share for each share held); SPLIT
                   multiplies the position by ratio and leaves bars alone; CFEE moves nothing, its
                   coin went at the fill, unless moves is true: then qty and net_amount
+    call_off      type?                     the newest activity (of the type) in dollars is listed
+                  as canceled, and what it paid goes back
     hand_trade    symbol side qty silent?   a human's market order on the same account; silent:
                   trade_updates never reports it
     hand_cancel   symbol                    every open order on the symbol is cancelled
@@ -62,6 +64,7 @@ from collections.abc import Mapping
 
 from simulator.faults.account import (
     Bust,
+    CallOff,
     CashDrift,
     Correct,
     HandCancel,
@@ -111,7 +114,15 @@ WireFault = (
     | LoseTradeUpdates
 )
 OfficeFault = (
-    PostActivity | HandOrder | HandCancel | HandReplace | Bust | Correct | CashDrift | PositionDrift
+    PostActivity
+    | CallOff
+    | HandOrder
+    | HandCancel
+    | HandReplace
+    | Bust
+    | Correct
+    | CashDrift
+    | PositionDrift
 )
 AccountFault = OfficeFault | ResetAccount | OddUpdate | SuspendTrading
 
@@ -138,6 +149,7 @@ KINDS: Mapping[str, type[Fault]] = {
     "late_accept": LateAccept,
     "http_500_after_accept": Http500AfterAccept,
     "activity": PostActivity,
+    "call_off": CallOff,
     "hand_trade": HandOrder,
     "hand_cancel": HandCancel,
     "hand_replace": HandReplace,

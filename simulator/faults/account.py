@@ -41,6 +41,13 @@ class PostActivity(Sudden):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CallOff(Sudden):
+    """The newest activity (of the type) is called off: what it paid goes back. type: None: any."""
+
+    type: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class HandOrder(Sudden):
     """A human's market order."""
 

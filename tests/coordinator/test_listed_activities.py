@@ -54,8 +54,79 @@ def ids(*page: Any) -> list[str]:
 def test_what_was_called_off_or_is_still_to_come_has_moved_nothing(
     status: str, counts: bool
 ) -> None:
-    found = ids(listed("a", "DIV"), listed("b", "CSD", status=status))
+    page = OnePage(listed("a", "DIV", symbol="SPY"), listed("b", "CSD", status=status))
+    books = books_of({"A": "1"})
+    found = [
+        posting.activity_id
+        for one in Broker(page, feed="iex").activities(SINCE)
+        for posting in attribute(books, one, OPEN)
+    ]
     assert found == (["a", "b"] if counts else ["a"])
+
+
+DIVIDEND = listed("20260316000000000::d-1", "DIV", symbol="SPY")
+CANCELED = {"status": "canceled"}
+TAKEN_BACK: dict[str, tuple[list[dict[str, str]], str]] = {
+    "it is listed as canceled": ([DIVIDEND | CANCELED], "0"),
+    "another one is listed that cancels it": (
+        [DIVIDEND, listed("20260317::d-2", "DIV", symbol="SPY", previous_id="d-1") | CANCELED],
+        "0",
+    ),
+    "another one is listed that corrects it": (
+        [
+            DIVIDEND,
+            listed("20260317::d-2", "DIV", symbol="SPY", previous_id="d-1", status="correct")
+            | {"net_amount": "9"},
+        ],
+        "9",
+    ),
+    "it is canceled, and another one has the right amount": (
+        [DIVIDEND | CANCELED, listed("20260317::d-2", "DIV", symbol="SPY") | {"net_amount": "9"}],
+        "9",
+    ),
+    "another one that was never booked is canceled": (
+        [DIVIDEND, listed("20260317::d-2", "DIV", symbol="SPY") | CANCELED],
+        "12",
+    ),
+}
+
+
+@pytest.mark.parametrize("then", TAKEN_BACK)
+def test_what_was_executed_and_is_taken_back_later_leaves_the_books_that_had_it_once(
+    then: str,
+) -> None:
+    later, left = TAKEN_BACK[then]
+    books = books_of({"A": "1", "B": "2"})
+    cash = {name: account.cash for name, account in books.ledger.accounts.items()}
+    for page in ([DIVIDEND], later, later, [*later, *later]):
+        for one in Broker(OnePage(*page), feed="iex").activities(SINCE):
+            books.apply_all(attribute(books, one, OPEN))
+    gained = {name: books.ledger[name].cash - before for name, before in cash.items()}
+    assert gained["A"] + gained["B"] == D(left) == books.ledger.net_cash() - sum(cash.values())
+    assert gained["A"] == D(left) / 3
+    assert books.ledger["A"].realized == gained["A"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("FEE", {"description": "TAF fee for proceed of 2 shares on 2026-03-16"}),
+        ("INT", {}),
+        ("CSW", {"net_amount": "-500"}),
+        ("JNLS", {"symbol": "SPY", "qty": "7", "price": "100", "net_amount": "0"}),
+    ],
+)
+def test_whatever_is_called_off_after_it_was_booked_is_taken_back_once(
+    kind: str, more: dict[str, str]
+) -> None:
+    books = books_of({"A": "3"})
+    before = books.ledger.net_cash(), books.ledger.net_positions()
+    row = listed("20260316000000000::x", kind, **more)
+    for page in ([row], [row | CANCELED], [row | CANCELED]):
+        for one in Broker(OnePage(*page), feed="iex").activities(SINCE):
+            books.apply_all(attribute(books, one, OPEN))
+    assert (books.ledger.net_cash(), books.ledger.net_positions()) == before
+    assert len(books.posted.activities) == 2, "the activity, and its reversal"
 
 
 def test_a_fill_in_a_list_of_other_activities_is_no_other_activity() -> None:

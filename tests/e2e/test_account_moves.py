@@ -125,6 +125,21 @@ def test_fees_dividends_and_splits_reach_those_they_belong_to(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+def test_a_dividend_that_is_called_off_is_taken_back_from_those_who_had_it(tmp_path: Path) -> None:
+    script: list[dict[str, Any]] = [
+        {"at": "09:38", "kind": "activity", "type": "DIV", "symbol": "SPY", "net_amount": "7.01"},
+        {"at": "09:50", "kind": "activity", "type": "CSD", "net_amount": "500"},
+        {"at": "09:55", "kind": "call_off", "type": "DIV"},
+    ]
+    story = played(script, tmp_path, minutes=60)
+    story.assert_sums()
+    of_spy = [a for a in story.of(r.ActivityBooked) if a.kind is r.ActivityKind.DIVIDEND]
+    assert sum((a.amount for a in of_spy), D(0)) == 0
+    assert sum((a.amount for a in of_spy if a.amount > 0), D(0)) == D("7.01"), "it was booked"
+    assert story.of(r.DiscrepancyFound) == []
+
+
+@pytest.mark.slow
 def test_a_busted_execution_is_taken_back_from_the_book_that_had_it(tmp_path: Path) -> None:
     script: list[dict[str, Any]] = [
         {"at": "09:45", "kind": "bust"},

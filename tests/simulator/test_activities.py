@@ -187,3 +187,21 @@ def test_a_category_and_types_may_not_be_asked_together(scripted: Start) -> None
     url = scripted().url + "/v2/account/activities"
     answer = requests.get(url, params=query, headers=KEYS, timeout=10)
     assert (answer.status_code, answer.json()["code"]) == (422, 40010001)
+
+
+def test_an_activity_that_is_called_off_is_listed_as_canceled_and_its_dollars_go_back(
+    scripted: Start,
+) -> None:
+    simulator = scripted(
+        {"at": "10:01", "kind": "activity", "type": "INT", "net_amount": "3"},
+        {"at": "10:02", "kind": "activity", "type": "DIV", "symbol": "SPY", "net_amount": "5"},
+        {"at": "10:03", "kind": "call_off", "type": "INT"},
+        {"at": "10:03", "kind": "call_off", "type": "INT"},  # there is no other
+    )
+    asyncio.run(market(simulator, 5))
+    listed = get(simulator, "/v2/account/activities", direction="asc")
+    assert [(each["activity_type"], each["status"]) for each in listed] == [
+        ("INT", "canceled"),
+        ("DIV", "executed"),
+    ]
+    assert simulator.snapshot().cash == 100_005
