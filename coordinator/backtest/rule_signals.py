@@ -24,6 +24,7 @@ from coordinator.core.lane import Lane, Rule, StrategySpec, tickers_of
 from coordinator.core.lane_form import beside_start
 from coordinator.core.values import EXACT, Bar, exactly, newest
 from coordinator.shell.worker_process import signal_of
+from coordinator.strategies.hidden_keys import ACCOUNTS, hidden_keys
 from coordinator.strategies.series import Series
 
 Key = tuple[Rule, str]
@@ -179,6 +180,7 @@ def _step_all(
     """Warm up and step one rule after another; `tickers` gives the order of warming up.
 
     Each has a decimal context of its own, as its process has: what it changes there moves no money.
+    Nor does it find the account's keys.
     """
     place = {ticker: number for number, ticker in enumerate(tickers)}
     past, to_come = dict[str, Sequence[Bar]](), dict[str, Sequence[Bar]]()
@@ -191,7 +193,7 @@ def _step_all(
         if len(names) > 1 and names not in merged:
             own = [reels[name] for name in names], [to_come[name] for name in names]
             merged[names] = _MergedBars(*own)
-        with localcontext(EXACT):
+        with hidden_keys(ACCOUNTS), localcontext(EXACT):
             lanes = {ticker: _Stepped(*one) for ticker, one in on.items()}
             for ticker in sorted(lanes, key=place.__getitem__):
                 lanes[ticker].warm(past[ticker])

@@ -20,6 +20,7 @@ from coordinator.shell.strategy_process import (
     StrategyRaised,
 )
 from coordinator.shell.worker_process import error_text, shown, signal_of, signals_of
+from coordinator.strategies.hidden_keys import ACCOUNTS, hidden_keys
 from coordinator.strategies.registry import BUILT_IN
 
 RAISED = (Exception, SystemExit)
@@ -95,20 +96,22 @@ class JointUserRule(UserRule):
 
 
 class _OwnContext:
-    """A user's decimal context, as its process has one: what it changes there moves no money."""
+    """A user's decimal context, as its process has one: what it changes there moves no money.
+
+    Nor does it find the account's keys.
+    """
 
     def __init__(self) -> None:
         self._context = EXACT.copy()
 
     def call(self, function: Callable[..., Any], *given: Any) -> Any:
         """Call a user's function in it."""
-        before = getcontext()
-        setcontext(self._context)
-        try:
-            return function(*given)
-        finally:
-            self._context = getcontext()
-            setcontext(before)
+        with hidden_keys(ACCOUNTS):
+            setcontext(self._context)
+            try:
+                return function(*given)
+            finally:
+                self._context = getcontext()
 
 
 @dataclass(frozen=True, slots=True)

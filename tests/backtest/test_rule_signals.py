@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import getcontext
@@ -157,3 +158,32 @@ def test_how_a_strategy_rounds_moves_no_money(
         found.append([row["net_pnl"] for one in sessions for row in one.rows()["pnl_daily"]])
     assert found[0] == found[1]
     assert EXACT.prec == 100
+
+
+class Peeking(Strategy):
+    """Fails where it finds the account's keys, or not Prefect's, which the run itself needs."""
+
+    strategy_type: ClassVar[str] = "foreseen_peeking"
+    longest_window: ClassVar[int] = 2
+
+    def start(self) -> Callable[[Bar], int]:
+        return self.peek
+
+    def peek(self, bar: Bar) -> int:
+        assert "APCA_API_SECRET_KEY" not in os.environ
+        assert "PREFECT_API_KEY" in os.environ
+        return 1
+
+
+@pytest.mark.parametrize("means", [Means.COMPILED, Means.AT_ONCE, Means.BY_MESSAGE])
+def test_a_strategy_finds_no_keys_of_the_account(
+    tmp_path: Path, means: Means, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry._registered, Peeking.strategy_type, Peeking)
+    monkeypatch.setenv("APCA_API_SECRET_KEY", "S1")
+    monkeypatch.setenv("PREFECT_API_KEY", "P1")
+    bars = write_recording(tmp_path / "bars.parquet", ["SPY"], MONDAY, TUESDAY)
+    entry = {"name": "A", "strategy_type": Peeking.strategy_type, "tickers": ["SPY"]}
+    sessions = list(backtest(tmp_path, {"strategies": [entry]}, bars).play(means=means))
+    assert [(one.means, one.faults) for one in sessions] == [(means, {})] * 2
+    assert "APCA_API_SECRET_KEY" in os.environ
