@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.orders import Order, OrderStatus, Phase
-from coordinator.core.values import ATTO, ZERO, Side
+from coordinator.core.values import ATTO, ZERO, Side, storable
 
 Row = dict[str, object]
 
@@ -134,7 +134,7 @@ class OrderRows:
             "filled_avg_price": None,
             "status": None,
             "reason": None,
-            "decision_price": order.decision_price,
+            "decision_price": storable(order.decision_price),
             "decided_at": decided_at,
             "submitted_at": None,
             "closed_at": None,

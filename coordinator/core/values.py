@@ -71,7 +71,8 @@ def exactly(function: Callable[P, R]) -> Callable[P, R]:
 def storable(value: Amount) -> Amount:
     """The value rounded half-even to ATTO, where it is written with more places than that.
 
-    A volume or a vwap that a feed computed in floats may be: 0.0064248423304057445.
+    What a feed computed in floats may be: a volume of 0.0064248423304057445, or the price of a coin
+    that costs next to nothing.
     """
     if value is None or value.as_tuple().exponent >= _ATTO_PLACES:  # type: ignore[operator]
         return value

@@ -188,6 +188,14 @@ def a_day_in_which_capital_left() -> list[r.Record]:
     return ended(bench)
 
 
+def a_day_of_a_coin_whose_price_is_a_float_of_many_places() -> list[r.Record]:
+    bench = Bench(spec("A", {("SHIB/USD", 0): 1}))
+    bench.minute(0, {"SHIB/USD": "0.0000045124999999999995"})
+    bench.fill(bench.order("A"), "0.000004513")
+    bench.minute(1, {"SHIB/USD": "0.0000045134999999999997"})
+    return ended(bench)
+
+
 STORIES = [
     a_day_in_which_capital_left,
     a_day,
@@ -196,6 +204,7 @@ STORIES = [
     a_day_stopped_early_and_resumed,
     a_day_that_another_strategy_joins,
     a_day_that_starts_in_the_middle,
+    a_day_of_a_coin_whose_price_is_a_float_of_many_places,
     the_next_day,
     the_next_day_with_edited_capital,
     the_next_day_without_the_strategy_that_holds,
