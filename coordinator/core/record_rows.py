@@ -96,7 +96,7 @@ def discrepancy_row(opened: r.SessionOpened, record: r.DiscrepancyFound) -> Row:
         "kind": record.kind,
         "symbol": record.symbol or None,
         "strategy": record.strategy,
-        "ours": record.ours,
-        "brokers": record.brokers,
+        "ours": storable(record.ours),
+        "brokers": storable(record.brokers),
         "note": record.note,
     }
