@@ -16,7 +16,7 @@ from coordinator.core.statement import Rows
 from coordinator.core.values import SHADOW_MARK, UNASSIGNED
 from coordinator.errors import JournalDamaged, MultiTraderError, OperatorError, StorageError
 from coordinator.restating import Known, by_session, restated_rows
-from coordinator.shell.folders import JOURNAL
+from coordinator.shell.folders import JOURNAL, account_journals
 from coordinator.shell.journal_proof import prove
 from coordinator.shell.journal_reading import arrivals, departures, read_kinds, read_sessions
 from coordinator.shell.journal_rows import Entry
@@ -175,7 +175,7 @@ def sources_beside(home: Path, sessions: Collection[str]) -> list[JournalSource]
     accounts = {_account_of(session) for session in sessions}
     oldest = min(map(shadowed, sessions), default=date.max.isoformat())[: len("2026-03-17")]
     since = (date.fromisoformat(oldest) - A_WEEK).isoformat()
-    journals = [one for one in sorted(home.glob(f"*/{JOURNAL}")) if one.parent.name in accounts]
+    journals = [one for one in account_journals(home) if one.parent.name in accounts]
     found = [one for one in _sources(journals) if one.session_id not in sessions]
     return [one for one in found if one.session_id >= since]
 
@@ -190,7 +190,7 @@ def _journals(home: Path) -> list[Path]:
             log.warning("⚠ the shadows' journal cannot be read: %s", error)
         else:
             shadows.append(journal)
-    return [*sorted(home.glob(f"*/{JOURNAL}")), *shadows]
+    return [*account_journals(home), *shadows]
 
 
 def _account_of(session_id: str) -> str:

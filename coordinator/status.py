@@ -17,7 +17,7 @@ from coordinator.core.values import exactly
 from coordinator.errors import JournalDamaged, MultiTraderError, StorageError
 from coordinator.shell.control_client import NoAnswer, ask_coordinator
 from coordinator.shell.control_protocol import Request
-from coordinator.shell.folders import JOURNAL
+from coordinator.shell.folders import account_journals
 from coordinator.shell.journal_reading import (
     newest_sessions,
     read_kinds,
@@ -91,10 +91,10 @@ def read_status(
 
     Raises:
         JournalDamaged: an account's journal is damaged.
-        StorageError: an account's journal cannot be read just now.
+        StorageError: an account's journal cannot be read just now, or `home` not be listed.
     """
     views = []
-    for path in sorted(home.glob(f"*/{JOURNAL}")):
+    for path in account_journals(home):
         try:
             views += _latest(path, leases_folder)
         except (JournalDamaged, StorageError) as error:

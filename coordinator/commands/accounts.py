@@ -31,7 +31,7 @@ from coordinator.settings import SIMULATED, Settings, has_keys, read_settings, s
 from coordinator.shell import startup
 from coordinator.shell.broker import Broker
 from coordinator.shell.control_protocol import Address, addresses
-from coordinator.shell.folders import JOURNAL
+from coordinator.shell.folders import JOURNAL, account_journals
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_reading import newest_opening
 from coordinator.shell.journal_rows import Entry
@@ -61,8 +61,12 @@ class Operator:
     leases_folder: Path | None = None
 
     def journals(self) -> list[Path]:
-        """The accounts' journals, except those of simulators that no longer run."""
-        return [path for path in sorted(self.home.glob(f"*/{JOURNAL}")) if self._matters(path)]
+        """The accounts' journals, except those of simulators that no longer run.
+
+        Raises:
+            StorageError: the state folder cannot be listed.
+        """
+        return [path for path in account_journals(self.home) if self._matters(path)]
 
     def settings(self, mode: str) -> Settings:
         """The environment's settings for a mode, paper or live.

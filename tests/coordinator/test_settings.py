@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,9 +14,9 @@ from coordinator.settings import (
     read_settings,
     warehouse_path,
 )
+from tests.another_user import somebody_else
 
 KEYS = {"APCA_API_KEY_ID": "PKTESTKEY", "APCA_API_SECRET_KEY": "not-a-secret"}
-NOBODY = 65534
 NAMES = ("APCA_API_BASE_URL", "APCA_API_DATA_URL", "APCA_API_STREAM_URL")
 
 
@@ -260,19 +257,6 @@ def test_state_cannot_lie_in_a_file(tmp_path: Path, below: str) -> None:
     home = tmp_path / "file" / below
     with pytest.raises(OperatorError, match=f"MULTI_TRADER_HOME names {home}, but .*/file is a"):
         home_folder({"MULTI_TRADER_HOME": str(home)})
-
-
-@contextmanager
-def somebody_else() -> Iterator[None]:
-    """Without root's right to read everything, if this is root."""
-    was_root = os.geteuid() == 0
-    if was_root:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        if was_root:
-            os.seteuid(0)
 
 
 @pytest.mark.parametrize("below", ["", "state"])
