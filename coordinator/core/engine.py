@@ -25,6 +25,7 @@ from coordinator.core.desk import OrderDesk
 from coordinator.core.discrepancies import DiscrepancyKind, finding
 from coordinator.core.explanation import Case, Explanation
 from coordinator.core.fees import CRYPTO_FEE_RATE
+from coordinator.core.flat import held_or_ordered
 from coordinator.core.funding import unmoved
 from coordinator.core.gate import Gate
 from coordinator.core.lane import StrategySpec
@@ -103,6 +104,9 @@ class Engine:
                 self._reports.on_absent(message)
             case m.AccountSeen():
                 self.reconciler.take(message)
+            case m.AssetRead():
+                self._assets[message.asset.symbol] = message.asset
+                self._heed_halts(message.now)
             case m.SightChanged():
                 self._decider.sees_orders = message.orders
                 self._decider.blind = message.blind
@@ -178,6 +182,11 @@ class Engine:
             ).explanation()
             for one in ([ticker] if ticker else spec.tickers)
         )
+
+    def without_rules(self) -> list[str]:
+        """The symbols that strategies hold or have on order, and that cannot be sold until an
+        AssetRead comes: shares that were imported, came from another ticker, or moved here."""
+        return sorted(held_or_ordered(self.books) - self._assets.keys())
 
     def is_flat(self, now: datetime) -> bool:
         """Whether the strategies to be flat have no open order, and nothing to sell now."""

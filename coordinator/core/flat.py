@@ -32,6 +32,12 @@ def in_the_account(books: Books, symbol: str) -> Decimal:
     return held if found is None else held + min(found.off, ZERO)
 
 
+def held_or_ordered(books: Books) -> set[str]:
+    """The symbols that this coordinator's strategies hold or have an open order on."""
+    held = {symbol for name in books.strategies() for symbol in books.ledger[name].positions}
+    return held | {order.symbol for order in books.orders.open()}
+
+
 @exactly
 def sellable(
     books: Books, assets: Mapping[str, Asset], strategies: Iterable[str] | None = None

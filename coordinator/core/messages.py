@@ -16,6 +16,7 @@ from enum import Enum
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Origin, Record
 from coordinator.core.reload import Reload as Reload
+from coordinator.core.risk import Asset
 from coordinator.core.values import Bar, Side
 
 
@@ -151,6 +152,14 @@ class AccountSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetRead:
+    """The order rules of a ticker that the session had none of."""
+
+    now: datetime
+    asset: Asset
+
+
+@dataclass(frozen=True, slots=True)
 class SightChanged:
     """What we can see changed: whether order states are known, and the tickers without bars."""
 
@@ -187,6 +196,7 @@ Message = (
     | OrderAbsent
     | ClockRead
     | AccountSeen
+    | AssetRead
     | SightChanged
     | OperatorAsked
     | Reload

@@ -262,6 +262,8 @@ class LiveSession:
             wait_s = self._clock.local_s(CLOCK_POLL_S, least_s=LEAST_POLL_S)
             self._clock_due_s = self._monotonic() + wait_s
             self._questions.read_clock()
+            for symbol in self.engine.without_rules():
+                self._questions.read_asset(symbol)
         self._look_around()
 
     def _look_around(self) -> None:

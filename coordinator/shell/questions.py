@@ -1,4 +1,4 @@
-"""Questions to the broker, queued for one worker: orders, the account, missed bars, the time.
+"""Questions to the broker, queued for one worker: orders, the account, bars, rules, the time.
 
 The loop never waits for them: each answer comes back to it as messages. An order that stays open
 is looked up again and again (`order_lookups.py`), until the broker's evidence ends it.
@@ -25,6 +25,7 @@ from coordinator.shell.order_lookups import OrderLookups
 from coordinator.shell.pace import Pace, patient
 from coordinator.shell.ports import Ports
 from coordinator.shell.repeats import Repeats
+from coordinator.shell.startup import CANNOT_BE_SOLD
 from coordinator.shell.watchdog import Depth
 
 log = logging.getLogger("coordinator")
@@ -63,6 +64,7 @@ class Questions:
         self._in_line = in_line
         self._keys_refused = keys_refused
         self._looking = False
+        self._assets_asked: set[str] = set()
         self._repeats = Repeats(ports.monotonic)
 
     @property
@@ -108,6 +110,13 @@ class Questions:
         """Ask for the broker's time."""
         self._ask(lambda: [m.ClockRead(self._broker.clock())])
 
+    def read_asset(self, symbol: str) -> None:
+        """Ask for the order rules of a ticker: again only if the broker could not answer."""
+        if symbol not in self._assets_asked:
+            self._assets_asked.add(symbol)
+            not_read = partial(self._asset_not_read, symbol)
+            self._worker.submit(partial(self._read_asset, symbol), self._deliver, not_read)
+
     async def stop(self) -> None:
         """Let the question under way be answered, or not, and end the worker."""
         self._missed_bars.stop()
@@ -123,6 +132,16 @@ class Questions:
         if (order.symbol, order.side, order.qty) != (found.symbol, found.side, found.qty):
             return [m.SubmitRefused(order_id, found.at, "another order stands under this id")]
         return [*reports_of(found, self._broker)]
+
+    def _read_asset(self, symbol: str) -> list[m.Message]:
+        return [m.AssetRead(self._clock.now(), self._broker.asset(symbol))]
+
+    def _asset_not_read(self, symbol: str, error: BaseException) -> None:
+        if isinstance(error, BrokerRejected) and error.status not in KEYS_REFUSED:
+            log.warning(CANNOT_BE_SOLD, symbol, error)
+            return
+        self._assets_asked.discard(symbol)
+        self._not_asked(error)
 
     def _looked(self, seen: m.AccountSeen) -> None:
         self._looking = False

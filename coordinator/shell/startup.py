@@ -14,6 +14,7 @@ from pathlib import Path
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
+from coordinator.core.flat import held_or_ordered
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.risk import Asset
 from coordinator.core.sequences import pass_over
@@ -30,6 +31,7 @@ from coordinator.shell.missed_bars import bars_since
 from coordinator.shell.wire import NEW_YORK
 
 log = logging.getLogger("coordinator")
+CANNOT_BE_SOLD = "%s is held, and cannot be sold: %s"
 CRYPTO_LEAD_S = 900.0
 """A crypto coordinator that starts this shortly before 00:00 UTC is meant for the next date."""
 LISTED_S = 10.0
@@ -104,14 +106,12 @@ def read_assets(
 
 def read_held_assets(broker: Broker, books: Books, known: Mapping[str, Asset]) -> dict[str, Asset]:
     """The order rules a kill needs for tickers, held or on order, that no strategy trades now."""
-    left = {symbol for name in books.strategies() for symbol in books.ledger[name].positions}
-    left |= {order.symbol for order in books.orders.open()}
     assets = {}
-    for symbol in sorted(left - known.keys()):
+    for symbol in sorted(held_or_ordered(books) - known.keys()):
         try:
             assets[symbol] = broker.asset(symbol)
         except BrokerRejected as refusal:
-            log.warning("%s is held, and cannot be sold: %s", symbol, refusal)
+            log.warning(CANNOT_BE_SOLD, symbol, refusal)
     return assets
 
 

@@ -355,3 +355,28 @@ def test_a_running_coordinator_hears_of_an_import_and_sells_it_with_its_own(
     )
     assert agreed.returncode == 0, agreed.stdout
     assert "discrepancy" not in log
+
+
+@pytest.mark.slow
+def test_a_kill_sells_what_was_imported_before_the_session_took_up_the_file_that_names_it(
+    tmp_path: Path,
+) -> None:
+    before = configs.single("momentum")
+    after = json.loads(json.dumps(before))
+    after["strategies"][0]["tickers"].append("QQQ")
+    config = written(tmp_path, before)
+    hand = {"at": "09:31", "kind": "hand_trade", "symbol": "QQQ", "side": "buy", "qty": "7"}
+    with venue(tmp_path, hand, clock_speed=300) as running:
+        process = run_command(running, config, tmp_path, "--no-load")
+        shell = Shell(tmp_path, environment(running, tmp_path) | {"HOME": str(tmp_path)})
+        wait_until(running, OPEN + timedelta(minutes=3), lambda: process.poll() is not None)
+        written(tmp_path, after)
+        shares = {"strategy": STRATEGY, "symbol": "QQQ", "qty": "7"}
+        plan = ("--plan", plan_of(tmp_path, shares), "--config", str(config))
+        moved = shell.run("import-account", *plan, "--yes", *FAST)
+        killed = shell.run("kill", *FAST, deadline_s=150)
+        account = running.snapshot()
+        process.send_signal(signal.SIGTERM)
+        log, _ = process.communicate(timeout=60)
+    assert moved.returncode == 0, moved.stderr + log
+    assert (killed.returncode, account.positions) == (0, {}), killed.stdout + killed.stderr + log

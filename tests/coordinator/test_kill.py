@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -30,6 +31,8 @@ from tests.coordinator.bench import (
     report,
     spec,
 )
+from tests.coordinator.test_adoption import carry_out, plan, shares
+from tests.coordinator.test_reload import reload
 
 BUY, SELL = Side.BUY, Side.SELL
 HALF = {"max_position_size": "0.5"}
@@ -80,6 +83,50 @@ def test_what_every_strategy_holds_is_sold_and_what_no_strategy_owns_is_left_alo
         bench.fill(bench.order(name, 2), "99")
         assert bench.position(name, "SPY") == 0
     assert bench.position(UNASSIGNED, "SPY") == 7
+
+
+def with_imported_shares() -> Bench:
+    """Alpha, on SPY, is given 10 QQQ of which its session does not know the order rules."""
+    bench = Bench(spec("Alpha", {("SPY", 9): 1}), holdings=[r.Holding("QQQ", D(10), D(900))])
+    carry_out(bench, plan(shares("Alpha", "QQQ", "10")))
+    return bench
+
+
+def with_a_strategy_that_moved_here() -> Bench:
+    """Alpha, on SPY by now, comes by a reload with 10 QQQ of when another coordinator ran it."""
+    theirs = Bench(
+        spec("Alpha", {("QQQ", 0): 1}, cash="1000", max_position_size="1"),
+        holdings=[r.Holding("SPY", D(7), D(700))],
+    )
+    theirs.minute(0, {"QQQ": "99"})
+    theirs.fill(theirs.order("Alpha"), "99")
+    own = spec("Beta", {("SPY", 9): 1})
+    bench = Bench(own)
+    for record in theirs.records:
+        bench.books.apply_foreign(record)
+    assert reload(bench, own, spec("Alpha", {("SPY", 9): 1}, cash="1000")).done
+    return bench
+
+
+@pytest.mark.parametrize("came", [with_imported_shares, with_a_strategy_that_moved_here])
+@pytest.mark.parametrize("known_before", [True, False])
+def test_what_came_on_a_ticker_the_session_did_not_know_is_sold_once_its_order_rules_are_read(
+    came: Callable[[], Bench], *, known_before: bool
+) -> None:
+    bench = came()
+    bench.minute(1, {"SPY": "100"})
+    held = bench.position("Alpha", "QQQ")
+    assert held > 9
+    assert bench.engine.without_rules() == ["QQQ"]
+    if not known_before:
+        kill(bench)
+        assert bench.sent() == [], "in what steps it can be sold is not known yet"
+    bench.handle(m.AssetRead(bench.now, asset("QQQ")))
+    if known_before:
+        assert bench.sent() == [], "nobody wants out"
+        kill(bench)
+    assert bench.engine.without_rules() == []
+    assert bench.sent() == [("Alpha", "QQQ", SELL, held)]
 
 
 def test_nothing_is_sold_twice_however_often_the_clock_is_read_or_the_kill_repeated() -> None:

@@ -229,6 +229,28 @@ def test_a_look_whose_keys_are_refused_says_so_and_the_next_one_may_succeed(
     run(story, tmp_path, {"kind": "http_error", "path": "/v2/account", "status": status})
 
 
+def test_order_rules_are_asked_for_until_the_broker_answers_or_knows_no_such_ticker(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(desk: Desk) -> None:
+        for _ in range(3):
+            for symbol in ("SPY", "NOSUCH"):
+                desk.questions.read_asset(symbol)
+            desk.questions.read_clock()
+            while not isinstance(said := await desk.answer(), m.ClockRead):
+                answers.append(said)
+
+    answers: list[m.Message] = []
+    outage = {"kind": "http_error", "path": "/v2/assets/SPY", "times": 1}
+    unknown = {"kind": "http_error", "path": "/v2/assets/NOSUCH", "status": 404, "times": 9}
+    run(story, tmp_path, outage, unknown)
+    [read] = answers
+    assert isinstance(read, m.AssetRead)
+    assert (read.now, read.asset.symbol) == (NOW, "SPY")
+    refused = [line for line in caplog.messages if "NOSUCH is held, and cannot be sold" in line]
+    assert len(refused) == 1
+
+
 def test_a_question_that_fails_is_told_and_hurts_nobody(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
