@@ -206,9 +206,12 @@ class LiveSession:
     def _take_clock(self, reading: m.ClockRead) -> None:
         if abs(step_s := self._clock.step_s(reading.now)) > SKEW_S:
             log.warning(
-                "⚠ the broker's clock stepped by %.1f s; it is followed"
+                "⚠ the broker's clock stepped by %.1f s; %s"
                 " (if it is a simulator's that runs fast, give --clock-speed)",
                 step_s,
+                "it is followed"
+                if step_s > 0
+                else "time goes on here, for it is never turned back",
             )
         self._clock.advance(reading.now)
         self._commit(self.engine.handle(reading))

@@ -275,6 +275,28 @@ def test_a_session_is_over_ten_seconds_after_the_close_for_its_last_bars_come_af
         asyncio.run(play(broker))
 
 
+@pytest.mark.parametrize(
+    ("step_s", "told"),
+    [(60, "stepped by 60.0 s; it is followed"), (-60, "by -60.0 s; time goes on")],
+)
+def test_of_a_step_of_the_brokers_clock_is_told_what_is_done_about_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, step_s: int, told: str
+) -> None:
+    async def play(broker: Broker) -> None:
+        desk = Desk(tmp_path, broker)
+        before, step = desk.live._clock.now(), timedelta(seconds=step_s)
+        desk.live._take(m.ClockRead(before + step))
+        await desk.live._queue.stop()
+        await desk.live._questions.stop()
+        assert desk.live._clock.now() - before == max(step, timedelta(0))
+
+    with answering() as (broker, answers):
+        answers.always({"timestamp": NOW.isoformat(), "bars": {}})
+        asyncio.run(play(broker))
+    [line] = [line for line in caplog.messages if "the broker's clock stepped" in line]
+    assert told in line
+
+
 @pytest.mark.parametrize("origin", [r.Origin.LIVE, r.Origin.BACKFILL])
 def test_bars_are_decided_on_with_what_an_operator_has_taken_just_before(
     tmp_path: Path, origin: r.Origin
