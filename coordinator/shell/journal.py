@@ -37,6 +37,7 @@ from coordinator.shell.journal_file import (
     connect,
     in_place,
     is_unbegun,
+    keep_log,
 )
 from coordinator.shell.journal_log import Log
 from coordinator.shell.journal_rows import End, Entry, Row, entries_of, unusable
@@ -283,7 +284,7 @@ def _read_info(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def _prepare(connection: sqlite3.Connection, account: str) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    keep_log(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages, if `tidy` found no quiet moment
     connection.executescript(SCHEMA)

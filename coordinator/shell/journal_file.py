@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,6 +34,8 @@ _PASSING = {
     sqlite3.SQLITE_FULL,
 }
 """SQLite's errors for a file that is locked or cannot be reached, and for a full disk."""
+AGAIN_S = 0.01
+"""Local seconds between two tries of what SQLite itself does not wait for."""
 MADE_FIRST = "info"
 """The table that a new journal gets before the records' one."""
 HOLDS_NOTHING = (
@@ -53,6 +56,27 @@ def connect(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     # A session opens it on a worker thread and then uses it on its loop: one thread at a time.
     return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+
+
+def keep_log(connection: sqlite3.Connection) -> None:
+    """Have commits written to a log beside the file, which is its mode from then on.
+
+    SQLite waits for another process's lock almost everywhere, but not here: two that make one
+    journal in the same moment meet.
+
+    Raises:
+        sqlite3.OperationalError: the file was still locked after `BUSY_S`.
+    """
+    until_s = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            is_locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_locked or time.monotonic() >= until_s:
+                raise
+        time.sleep(AGAIN_S)
 
 
 def in_place(path: Path) -> list[tuple[int, int] | None]:

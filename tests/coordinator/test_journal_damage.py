@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -275,16 +276,30 @@ def test_a_file_whose_table_is_gone_is_refused_and_not_begun_anew(tmp_path: Path
     assert path.read_bytes() == no_cells
 
 
+@pytest.mark.parametrize("lock", ["EXCLUSIVE", "IMMEDIATE"])
 def test_a_journal_that_another_process_is_making_is_busy_and_not_damaged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str
 ) -> None:
     monkeypatch.setattr(journal_file, "BUSY_S", 0.05)
     path = tmp_path / "home" / "journal.db"
     path.parent.mkdir(mode=0o700)
     path.touch(mode=0o600)
     maker = sqlite3.connect(path, isolation_level=None)
-    maker.execute("BEGIN EXCLUSIVE")
+    maker.execute(f"BEGIN {lock}")
     with pytest.raises(StorageError, match=r"journal\.db cannot be opened just now"):
         Journal(path, ACCOUNT, "c")
     maker.close()
     Journal(path, ACCOUNT, "c").close()
+
+
+def test_two_that_make_a_journal_in_the_same_moment_wait_for_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "journal.db"
+    path.parent.mkdir(mode=0o700)
+    path.touch(mode=0o600)
+    maker = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    maker.execute("BEGIN IMMEDIATE")
+    soon = threading.Timer(0.2, maker.close)
+    soon.start()
+    Journal(path, ACCOUNT, "c").close()
+    soon.join()
+    assert list(read_sessions(path)) == []
