@@ -26,6 +26,7 @@ class AlertKind(Enum):
     STREAM_LOST = "stream-lost"
     STREAM_BACK = "stream-back"
     REFUSED_START = "refused-start"
+    ENDED = "ended-by-error"
 
 
 @dataclass(frozen=True, slots=True)

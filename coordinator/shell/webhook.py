@@ -29,7 +29,7 @@ from coordinator.core.alerts import (
     standing_alerts,
 )
 from coordinator.core.live_view import LiveView
-from coordinator.errors import BrokerRejected, OperatorError
+from coordinator.errors import BrokerUnavailable, MultiTraderError
 from coordinator.shell.alarms import Alarms
 from coordinator.shell.lease import LeaseHeld
 
@@ -108,10 +108,16 @@ class Alerts:
         if discrepancies:
             self.put(differences_alert(discrepancies, self._now()))
 
-    def refused(self, why: str) -> None:
-        """Alert that a session was not started."""
-        name = self._about["coordinator"]
-        self.put(Alert(self._now(), AlertKind.REFUSED_START, name, why))
+    def failed(self, error: Exception) -> None:
+        """Alert that this error ended the session, or that none was started because of it.
+
+        A broker that does not answer a start is no alert: whoever started it tries again.
+        """
+        kind = AlertKind.ENDED if self._about["session"] else AlertKind.REFUSED_START
+        if kind is AlertKind.ENDED or not isinstance(error, BrokerUnavailable):
+            ours = isinstance(error, MultiTraderError)  # others' texts may hold anything
+            why = str(error) if ours else f"{type(error).__name__}: see what it printed"
+            self.put(Alert(self._now(), kind, self._about["coordinator"], why))
 
     def end(self) -> None:
         """Send the queued alerts, within TIMEOUT_S."""
@@ -213,7 +219,7 @@ def _status(answer: socket.socket, until_s: float) -> int:
 def alerting(
     where: Callable[[], str], coordinator: str, now: Callable[[], datetime]
 ) -> Iterator[Alerts]:
-    """Post alerts to the URL of `where` while the context lasts, and one if the start is refused.
+    """Post alerts to the URL of `where` while the context lasts, and one if an error ends it.
 
     `now` dates alerts from before the broker's clock is known, and from after the session.
     That another coordinator holds the lease is no alert: it is waited for, or it is meant to run.
@@ -221,9 +227,10 @@ def alerting(
     alerts = Alerts(where, coordinator, now)
     try:
         yield alerts
-    except (OperatorError, BrokerRejected) as error:
-        if not isinstance(error, LeaseHeld):
-            alerts.refused(str(error))
+    except LeaseHeld:
+        raise
+    except Exception as error:
+        alerts.failed(error)
         raise
     finally:
         alerts.end()

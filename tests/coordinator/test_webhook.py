@@ -25,7 +25,14 @@ from coordinator.bootstrap import RunOptions, run_configured
 from coordinator.config import parse_config
 from coordinator.core import records as r
 from coordinator.core.alerts import Alert, AlertKind, Notice, Ration
-from coordinator.errors import BrokerRejected, MultiTraderError, OperatorError, SafetyRefusal
+from coordinator.errors import (
+    BrokerRejected,
+    BrokerUnavailable,
+    MultiTraderError,
+    OperatorError,
+    SafetyRefusal,
+    StorageError,
+)
 from coordinator.settings import webhook_url
 from coordinator.shell import webhook
 from coordinator.shell.lease import LeaseHeld
@@ -302,7 +309,11 @@ def test_nobody_there_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize(
     "refusal",
-    [SafetyRefusal("books apart"), BrokerRejected(401, None, "request is not authorized")],
+    [
+        SafetyRefusal("books apart"),
+        BrokerRejected(401, None, "request is not authorized"),
+        StorageError("no room on the disk"),
+    ],
 )
 def test_a_refused_start_is_told_and_still_refused(refusal: MultiTraderError) -> None:
     with receiving() as there:
@@ -311,11 +322,35 @@ def test_a_refused_start_is_told_and_still_refused(refusal: MultiTraderError) ->
         assert [(b["kind"], b["reason"]) for b in there.bodies] == [("refused-start", str(refusal))]
 
 
-def test_that_another_one_runs_already_is_no_news() -> None:
+@pytest.mark.parametrize("no_news", [LeaseHeld("it runs"), BrokerUnavailable("no answer")])
+def test_that_another_one_runs_already_is_no_news_nor_a_broker_that_is_asked_again(
+    no_news: MultiTraderError,
+) -> None:
     with receiving() as there:
-        with pytest.raises(LeaseHeld), alerting(lambda: there.url, "c", lambda: OPEN):
-            raise LeaseHeld("it runs")
+        with pytest.raises(type(no_news)), alerting(lambda: there.url, "c", lambda: OPEN):
+            raise no_news
         assert there.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (StorageError("no room on the disk"), "no room on the disk"),
+        (BrokerUnavailable("the stock bars stream ended"), "the stock bars stream ended"),
+        (SafetyRefusal("another process trades as bench"), "another process trades as bench"),
+        (ValueError("SECRET"), "ValueError: see what it printed"),
+    ],
+)
+def test_an_error_that_ends_a_session_is_told(tmp_path: Path, error: Exception, why: str) -> None:
+    async def play(alerts: Alerts, desk: Desk) -> None:
+        async with alerts.observe(desk.live.clerk):
+            raise error
+
+    with receiving() as there, answering() as (broker, _):
+        with pytest.raises(type(error)), alerting(lambda: there.url, "bench", lambda: OPEN) as told:
+            asyncio.run(play(told, Desk(tmp_path / "PA1", broker)))
+        [body] = there.bodies
+    assert (body["kind"], body["reason"], body["account"]) == ("ended-by-error", why, "PA1")
 
 
 def test_a_run_that_is_refused_tells_its_webhook(tmp_path: Path) -> None:
