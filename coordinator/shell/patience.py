@@ -1,12 +1,12 @@
-"""The wait of a session for a broker that does not answer while it starts."""
+"""The waits of a session for its broker while it starts, which a stop ends."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from coordinator.errors import BrokerUnavailable
 from coordinator.shell.ports import Ports
@@ -44,3 +44,16 @@ async def answered(
             await asyncio.wait_for(stop.wait(), AGAIN_S)
         if stop.is_set():
             return None
+
+
+async def unless_stopped(wait: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Wait for `wait`, and raise what it raises; if it is to stop meanwhile, it is abandoned."""
+    waiting, stopped = asyncio.ensure_future(wait), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((waiting, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            waiting.result()
+    finally:
+        waiting.cancel()
+        stopped.cancel()
+        await asyncio.gather(waiting, stopped, return_exceptions=True)

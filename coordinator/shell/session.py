@@ -33,7 +33,7 @@ from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.gc_pauses import few_gc_pauses
 from coordinator.shell.narrator import Narrator, tell_edited
-from coordinator.shell.patience import answered
+from coordinator.shell.patience import answered, unless_stopped
 from coordinator.shell.ports import Ports, Stream, stop_all
 from coordinator.shell.reloading import Reloading
 from coordinator.shell.run import Run, RunResult, Started
@@ -112,14 +112,19 @@ def live_session(run: Run, ports: Ports, started: Started, narrator: Narrator) -
 async def _trade(
     run: Run, ports: Ports, live: LiveSession, started: Started, stop: asyncio.Event
 ) -> r.SessionEnd:
-    """Connect the streams, repair what was missed meanwhile, and trade."""
+    """Connect the streams, repair what was missed meanwhile, and trade.
+
+    If it is to stop while they come up, it goes on to the session's end without them.
+    """
     async with AsyncExitStack() as surroundings:
         streams: list[Stream] = []
         surroundings.push_async_callback(stop_all, streams)
         for stream in _streams(run, ports, live):
+            if stop.is_set():
+                break
             streams.append(stream)
             stream.start(live.on_stream_end)
-            await _come_up(stream, live.watchdog, run)
+            await unless_stopped(_come_up(stream, live.watchdog, run), stop)
         live.resume(started.unsent)
         if run.source is not None and started.whole_at is None:
             reloading = Reloading(run, run.source, ports, live, started, streams)
