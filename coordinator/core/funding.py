@@ -21,6 +21,8 @@ from coordinator.core.risk import BUYING_MARGIN
 from coordinator.core.values import CENT, UNASSIGNED, ZERO
 from coordinator.errors import SafetyRefusal
 
+_SELLS = " The account is killed: what strategies hold is sold by `multi-trader kill` as well."
+
 
 def transfers(books: Books, specs: Sequence[StrategySpec], now: datetime) -> list[r.Transferred]:
     """The transfers that give these strategies their configured cash, not yet applied.
@@ -106,6 +108,7 @@ def _check_capital(
         f" to {dollars(total)}), but the account has {dollars(free)} of cash that no strategy"
         " owns. Lower initial_cash, remove strategies, or add cash to the account."
         f"{waits}{_from_whom(left_behind(books, {spec.name for spec in specs}))}"
+        f"{_SELLS if books.halts.killed else ''}"
     )
 
 

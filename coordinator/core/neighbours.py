@@ -97,6 +97,10 @@ class Neighbours:
         """The strategies that this session was the last to run."""
         return [name for name, (_, ran_in) in self.runs.items() if ran_in == session_id]
 
+    def is_run_in(self, session_id: str, strategy: str) -> bool:
+        """Whether this session was the last of theirs to run a strategy, and it is not ours now."""
+        return self.runs.get(strategy, ("", ""))[1] == session_id
+
     def session_of(self, coordinator: str) -> str:
         """The session that one of them opened last; '' if none."""
         opened = self._opened.get(coordinator)

@@ -62,6 +62,16 @@ def hand_over(books: Books, opened: r.SessionOpened) -> None:
             books.days.pop(name, None)
             books.neighbours.days[name] = day
             books.neighbours.run(name, opened)
+        if books.neighbours.is_run_in(opened.session_id, name):
+            _keep_what_is_traded(books, name, opening.tickers)
+
+
+def _keep_what_is_traded(books: Books, strategy: str, tickers: Collection[str]) -> None:
+    """Sell no position on `tickers` that we gave up: a strategy trades it elsewhere, and may come
+    back with another one."""
+    given_up = books.given_up.pop(strategy, ())
+    if left := tuple(ticker for ticker in given_up if ticker not in tickers):
+        books.given_up[strategy] = left
 
 
 def _leave(books: Books, strategy: str) -> None:

@@ -217,6 +217,33 @@ def test_what_is_to_be_sold_stays_so_over_a_restart_unless_somebody_trades_it_ag
         assert reconfigured(again).given_up == again.books.given_up == left
 
 
+@pytest.mark.parametrize(
+    ("traded", "left"),
+    [(("SPY", "QQQ"), {"A": ("IWM",), "B": ("SPY",)}), ((), {"A": ("SPY", "IWM"), "B": ("SPY",)})],
+)
+@pytest.mark.parametrize("is_known", [True, False])
+def test_what_another_coordinator_trades_is_not_sold_when_its_strategy_comes_back(
+    traded: tuple[str, ...], left: dict[str, tuple[str, ...]], *, is_known: bool
+) -> None:
+    bench = Bench(spec("A", SAYS))
+    bench.books.given_up = {"A": ("SPY", "IWM"), "B": ("SPY",)}
+    [opened] = (x for x in bench.records if isinstance(x, r.SessionOpened))
+    theirs = replace(opened, coordinator="other", session_id="theirs")
+    [of_a] = (one for one in opened.openings if one.strategy == "A")
+    if is_known:  # it edits its file while it runs A already, and opens its session again
+        before = replace(theirs, openings=(replace(of_a, tickers=("DIA",)),))
+        bench.books.apply_foreign(before)
+    bench.books.apply_foreign(replace(theirs, openings=(replace(of_a, tickers=traded),)))
+    assert bench.books.given_up == left
+
+
+def test_a_start_that_kill_leaves_to_sell_and_whose_capital_does_not_fit_says_what_sells() -> None:
+    books = Bench(spec("A", SAYS)).books
+    books.halts.apply(r.Killed(OPEN, "operator"))
+    with pytest.raises(SafetyRefusal, match=r"not fit: .* is sold by `multi-trader kill`"):
+        Bench(spec("A", SAYS, cash="1000000"), books=books)
+
+
 def test_an_edited_initial_cash_counts_at_a_restart_too() -> None:
     bench = Bench(spec("A", SAYS, cash="10000"))
     again = Bench(spec("A", SAYS, cash="11000"), books=bench.books)
