@@ -27,6 +27,11 @@ from coordinator.shell.run import Run
 POLL_S = 0.25
 AGAIN_S = 5.0
 """Local seconds between two attempts to sell in a session of our own."""
+NEVER_RUN = (
+    "no coordinator has run {} yet, so none keeps that book: start the one whose configuration"
+    " names it, which sells and buys nothing, or take the shares back by `multi-trader"
+    " import-account`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +131,12 @@ def _act(
 
     Returns what prevented it, or ''.
     """
-    problem = ""
     strategies = {h.strategy for h in left.held}
     orders = account.books.neighbours.orders
     strategies |= {order.strategy for name in left.orders if (order := orders.get(name))}
     owners = {account.owners[name] for name in strategies if name in account.owners}
+    nobodys = sorted(strategies - account.owners.keys())
+    problem = NEVER_RUN.format(", ".join(nobodys)) if nobodys else ""
     for coordinator in sorted(owners):
         own = [name for name, owner in account.owners.items() if owner == coordinator]
         with Leases(operator.leases_folder) as leases:

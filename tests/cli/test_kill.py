@@ -148,6 +148,30 @@ def test_what_a_coordinator_holds_that_runs_and_does_not_sell_is_left_to_it_and_
 
 
 @pytest.mark.thorough
+def test_shares_given_to_a_strategy_that_nobody_has_run_yet_are_told_with_what_sells_them(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    told: list[str] = []
+    file = configs.single("momentum")
+    file["strategies"][0]["name"] = "newcomer"
+    config = tmp_path / "edited.json"
+    config.write_text(json.dumps(file))
+    plan = tmp_path / "plan.json"
+    move = {"strategy": "newcomer", "symbol": "SPY", "qty": "7"}
+    plan.write_text(json.dumps({"plan": "p1", "account": ACCOUNT, "moves": [move]}))
+    with venue(tmp_path, BY_HAND) as running:
+        hold(running, tmp_path)
+        moved = at(running, "import-account", "--config", str(config), "--plan", str(plan), "--yes")
+        operator = Operator(tmp_path, environment(running, tmp_path), "me", told.append, SPEED)
+        [left] = kill(operator, wait_s=10.0)
+        account = running.snapshot()
+    assert moved.code == 0, moved.err
+    assert account.positions == {"SPY": Decimal(7)}, "what has an owner is sold"
+    assert [held.strategy for held in left.held] == ["newcomer"]
+    assert "no coordinator has run newcomer yet" in what_became_of(left)
+
+
+@pytest.mark.thorough
 def test_an_order_that_a_dead_coordinator_left_is_cancelled_though_it_holds_nothing(
     tmp_path: Path,
 ) -> None:
