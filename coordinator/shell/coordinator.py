@@ -189,6 +189,7 @@ class LiveSession:
                 if item.origin is r.Origin.BACKFILL:
                     for minute in self.intake.close_gap():
                         self._take_bars(minute)
+                    self.gap_repair.answered(item.now)
             case OperatorRequest():
                 outcome = self._decide_informed(item.message)
                 if outcome.answer is not None and not item.answer.done():
@@ -283,6 +284,7 @@ class LiveSession:
             self._questions.look(depth)
         if not self.intake.repairs:
             self.gap_repair.ask_for_bars(self.watchdog.tickers_to_ask())
+        self.gap_repair.ask_again(self._clock.now())
 
     def _hear_others(self) -> None:
         if self._journal.has_news():

@@ -7,12 +7,17 @@ back to the loop as messages.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from coordinator.core.books import Books
 from coordinator.core.orders import OrderStatus
+from coordinator.core.values import MINUTE
 from coordinator.shell.intake import BarIntake
 from coordinator.shell.questions import Questions
 from coordinator.shell.watchdog import Watchdog
+
+LISTED = timedelta(seconds=10)
+"""Broker time after its end by which REST surely lists a bar."""
 
 
 class GapRepair:
@@ -23,6 +28,8 @@ class GapRepair:
     ) -> None:
         self._books, self._questions = books, questions
         self._watchdog, self._intake = watchdog, intake
+        self._in_doubt: datetime | None = None
+        """The start of a minute whose bars REST may not have listed yet when it was asked."""
 
     def ask_for_orders(self) -> None:
         """Look up every open order."""
@@ -42,6 +49,21 @@ class GapRepair:
         """
         if starts := self._intake.open_gap(tickers, alone=alone):
             self._questions.fetch_bars(starts)
+
+    def answered(self, now: datetime) -> None:
+        """REST has told at `now` which bars there are: perhaps not yet of the last minute."""
+        ended = now.replace(second=0, microsecond=0)
+        if now - ended < LISTED:
+            self._in_doubt = ended - MINUTE
+
+    def ask_again(self, now: datetime) -> None:
+        """Ask once more for the bars of a minute that REST may not have listed, and no stream has
+        brought: it may have sent them while it was away."""
+        minute = self._in_doubt
+        if minute is not None and now >= minute + MINUTE + LISTED and not self._intake.repairs:
+            self._in_doubt = None
+            if lacking := self._intake.lacking(minute):
+                self.ask_for_bars(lacking)
 
     def ask_for_all(self) -> None:
         """Ask for all that a stream may have missed while it was away."""

@@ -117,6 +117,13 @@ class BarIntake:
         """Those of the bars that no decision has seen."""
         return [bar for bar in bars if is_unseen(bar, self._last_bar)]
 
+    def lacking(self, start: datetime) -> list[str]:
+        """The tickers in session of which neither this minute's bar is decided on nor a later."""
+        open_then = self._open[self._plan.open_at(start)]
+        return sorted(
+            t for t in open_then if (seen := self._last_bar.get(t)) is None or seen < start
+        )
+
     def _waits(self, ticker: str) -> bool:
         return any(gap is None or ticker in gap for gap in self._gaps)
 

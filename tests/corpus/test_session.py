@@ -23,6 +23,7 @@ from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.gap_repair import LISTED
 from coordinator.shell.journal import Journal
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.ports import Ports
@@ -354,3 +355,33 @@ def taken(strategy: str, dollars: Decimal) -> r.ActivityBooked:
         "imported by me",
         NOW.date(),
     )
+
+
+@pytest.mark.parametrize(
+    ("after_s", "brought", "asked"),
+    [(3, ["SPY"], ["QQQ"]), (3, ["SPY", "QQQ"], None), (12, ["SPY"], None)],
+)
+def test_of_a_minute_that_has_just_ended_rest_is_asked_once_more_for_what_it_may_not_have_listed(
+    tmp_path: Path, after_s: int, brought: list[str], asked: list[str] | None
+) -> None:
+    async def play(broker: Broker, answers: Answers) -> None:
+        desk = Desk(tmp_path, broker)
+        live, now = desk.live, NOW + timedelta(seconds=after_s)
+        for ticker in ("SPY", "QQQ"):
+            live.intake.open_gap([ticker])
+        bars = tuple(bar(ticker, 9, "100") for ticker in brought)
+        for seconds, answered in ((0, bars), (LISTED.seconds, ())):
+            desk.local_s += seconds
+            live._take(m.BarsArrived(now + timedelta(seconds=seconds), answered, r.Origin.BACKFILL))
+            live.gap_repair.ask_again(live._clock.now())
+        live.gap_repair.ask_again(live._clock.now() + MINUTE)
+        if asked:
+            await asyncio.to_thread(answers.wait_for, {GAP[1]})
+        await live._queue.stop()
+        await live._questions.stop()
+
+    with answering() as (broker, answers):
+        answers.always({"timestamp": NOW.isoformat(), "bars": {}})
+        asyncio.run(play(broker, answers))
+        told = [query["symbols"] for query in answers.queries if "symbols" in query]
+    assert told == ([asked] if asked else [])
