@@ -57,3 +57,9 @@ async def unless_stopped(wait: Coroutine[Any, Any, None], stop: asyncio.Event) -
         waiting.cancel()
         stopped.cancel()
         await asyncio.gather(waiting, stopped, return_exceptions=True)
+
+
+async def when_stopped(stop: asyncio.Event, act: Callable[[], object]) -> None:
+    """Call `act` once it is to stop."""
+    await stop.wait()
+    act()

@@ -33,7 +33,7 @@ from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.gc_pauses import few_gc_pauses
 from coordinator.shell.narrator import Narrator, tell_edited
-from coordinator.shell.patience import answered, unless_stopped
+from coordinator.shell.patience import answered, unless_stopped, when_stopped
 from coordinator.shell.ports import Ports, Stream, stop_all
 from coordinator.shell.reloading import Reloading
 from coordinator.shell.run import Run, RunResult, Started
@@ -132,7 +132,7 @@ async def _trade(
             surroundings.push_async_callback(reloading.stop)
         for observer in run.observers:
             await surroundings.enter_async_context(observer(live.clerk))
-        stopper = asyncio.create_task(_stop_when(stop, live))
+        stopper = asyncio.create_task(when_stopped(stop, live.request_stop))
         try:
             with few_gc_pauses(collect_first=True):
                 return await live.run(lambda: started.is_outdated)
@@ -160,11 +160,6 @@ async def _come_up(stream: Stream, watchdog: Watchdog, run: Run) -> None:
         if not is_orders:
             raise
         log.warning("[%s] not available; asking REST instead: %s", stream.watch.name, error)
-
-
-async def _stop_when(stop: asyncio.Event, live: LiveSession) -> None:
-    await stop.wait()
-    live.request_stop()
 
 
 def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
