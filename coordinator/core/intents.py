@@ -18,7 +18,7 @@ from coordinator.core.blotter import Blotter
 from coordinator.core.crossing import Cross, Wish, net
 from coordinator.core.orders import OrderStatus
 from coordinator.core.risk import Asset
-from coordinator.core.values import ZERO, Side
+from coordinator.core.values import ZERO, Side, storable
 
 
 class Intents:
@@ -109,6 +109,7 @@ class Intents:
 
     def _cross(self, cross: Cross, now: datetime) -> None:
         """Record two orders that fill each other at the last price, without a fee."""
+        price = storable(cross.seller.close)
         for wish in (cross.seller, cross.buyer):
             order_id = self._record(wish, cross.qty, now, released=False)
             self._blotter.record(
@@ -120,7 +121,7 @@ class Intents:
                     symbol=wish.symbol,
                     side=wish.side,
                     qty=cross.qty,
-                    price=cross.seller.close,
+                    price=price,
                     fee=ZERO,
                     fee_qty=ZERO,
                     cum_qty=cross.qty,
@@ -132,7 +133,7 @@ class Intents:
                     order_id,
                     OrderStatus.FILLED,
                     filled_qty=cross.qty,
-                    filled_avg_price=cross.seller.close,
+                    filled_avg_price=price,
                     reason="crossed",
                 )
             )

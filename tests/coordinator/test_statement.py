@@ -189,12 +189,15 @@ def a_day_in_which_capital_left() -> list[r.Record]:
 
 
 def a_day_of_a_coin_whose_price_is_a_float_of_many_places() -> list[r.Record]:
-    bench = Bench(spec("A", {("SHIB/USD", 0): 1}))
+    said = {("SHIB/USD", 0): 1, ("SHIB/USD", 1): -1}
+    bench = Bench(spec("A", said), spec("B", {("SHIB/USD", 1): 1}), crossing=True)
     bench.minute(0, {"SHIB/USD": "0.0000045124999999999995"})
     bench.fill(bench.order("A"), "0.000004513")
-    bench.minute(1, {"SHIB/USD": "0.0000045134999999999997"})
+    bench.minute(1, {"SHIB/USD": "0.0000045134999999999997"})  # B buys what A sells, inside
     bench.minute(2, {"SHIB/USD": "0.0000095134999999999997"})  # a leap is a discrepancy
-    return ended(bench)
+    rows = statement(ended(bench))
+    assert (len(rows["fills"]), len(rows["discrepancies"])) == (3, 1)
+    return bench.records
 
 
 STORIES = [
