@@ -84,7 +84,7 @@ class _Stepped:
         """Step the session's bars, where the rule trades this ticker only."""
         found = self._answers(bars)
         self.signals.signs = np.zeros(len(bars), np.int8)
-        self.signals.signs[: len(found)] = _signs(found)
+        self.signals.signs[: len(found)] = found
 
     def _answers(self, bars: Sequence[Bar], *, past: bool = False) -> list[Any]:
         """Its answers to these bars, until its first error."""
@@ -127,11 +127,6 @@ def _are_signals(found: Sequence[Any]) -> bool:
 def _misanswer_in(found: Sequence[Any]) -> int | None:
     """The place of the first that is no signal."""
     return next((at for at, answer in enumerate(found) if signal_of(answer) is None), None)
-
-
-def _signs(found: Sequence[Any]) -> Signs:
-    raw = np.array(found, float)
-    return (raw > 0).astype(np.int8) - (raw < 0)
 
 
 @exactly
@@ -228,7 +223,7 @@ class _MergedBars:
         if not _are_signals(found):
             self._end_misanswering(lanes, found)
         signs = np.empty(len(found), np.int8)
-        signs[self._order] = _signs(found)
+        signs[self._order] = found
         for number, lane in enumerate(lanes):
             lane.signals.signs = signs[self._begins[number] : self._begins[number + 1]]
 
