@@ -515,6 +515,22 @@ def test_a_crypto_fee_taken_in_coin_is_never_sold(load: Load, rows: Rows) -> Non
     assert rows("SELECT count(*) FROM open_lots") == [(0,)]
 
 
+def test_millions_of_coins_taken_for_fees_leave_no_crumb_to_be_sold(load: Load, rows: Rows) -> None:
+    day = Day(tickers={"Alpha": ["PEPE/USD"]}, cash="400000")
+    for bought, fee, price in (
+        ("10689441204.489037471", "26723603.011222594", "0.000005957"),
+        ("20193516352.970422493", "50483790.882426056", "0.000004739"),
+        ("20777717384.603786643", "51944293.461509467", "0.00000519"),
+        ("26513255379.60946855", "66283138.449023671", "0.000005645"),
+    ):
+        day.buy("Alpha", "PEPE/USD", bought, price, f"{d(fee) * d(price):f}")
+        day.sell("Alpha", "PEPE/USD", str(d(bought) - d(fee)), price)
+    load(day.source())
+    sold = rows("SELECT qty FROM fills WHERE side = 'sell' ORDER BY filled_at")
+    assert rows("SELECT qty FROM v_round_trips ORDER BY exited_at") == sold
+    assert rows("FROM open_lots") == []
+
+
 def test_an_older_session_that_is_restated_changes_the_later_round_trips(
     load: Load, rows: Rows
 ) -> None:

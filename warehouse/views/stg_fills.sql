@@ -1,7 +1,8 @@
 -- Executions with account and mode, net of busts: a busted execution and its bust cancel out.
--- coin_fee is the quantity that a fee taken in coin kept back from a buy, to 9 decimals. A correction
--- has the time of the bust that it comes with, and was made with the first one that was busted. What
--- has no order's id is told apart by ticker and side, which all executions of an order share.
+-- coin_fee is the quantity that a fee taken in coin kept back from a buy, to 9 decimals: `about` is a
+-- float's, and of millions of coins a little off. A correction has the time of the bust that it comes
+-- with, and was made with the first one that was busted. What has no order's id is told apart by
+-- ticker and side, which all executions of an order share.
 CREATE OR REPLACE VIEW stg_fills AS
 WITH busts AS (
     SELECT session_id, client_order_id, symbol, side, price, -qty AS qty, count(*) AS busted
@@ -22,12 +23,16 @@ WITH busts AS (
      AND u.symbol = b.symbol AND u.side = b.side
     WHERE b.qty < 0 GROUP BY ALL
 )
-SELECT s.account, s.mode, s.opened_at, f.*,
-       CASE WHEN f.side = 'buy' AND f.fee <> 0 AND contains(f.symbol, '/')
-            THEN round((f.fee::DOUBLE / f.price::DOUBLE)::DECIMAL(38, 18), 9)::DECIMAL(38, 18)
-            ELSE 0 END AS coin_fee,
+SELECT s.account, s.mode, s.opened_at, f.* EXCLUDE (about),
+       f.about + CASE WHEN f.about = 0 THEN 0 ELSE round(
+           ((f.fee - money_product(f.about, f.price))::DOUBLE / f.price::DOUBLE)::DECIMAL(38, 18),
+           9) END::DECIMAL(38, 18) AS coin_fee,
        least(f.filled_at, c.made_at) AS made_at
-FROM fills AS f JOIN sessions AS s USING (session_id)
+FROM (SELECT *, CASE WHEN side = 'buy' AND fee <> 0 AND contains(symbol, '/')
+                     THEN round((fee::DOUBLE / price::DOUBLE)::DECIMAL(38, 18), 9)
+                     ELSE 0 END::DECIMAL(38, 18) AS about
+      FROM fills) AS f
+JOIN sessions AS s USING (session_id)
 LEFT JOIN undone AS u -- not ANTI JOIN, through which the planner pushes no session id
   ON u.session_id = f.session_id AND u.execution_id = f.execution_id
 LEFT JOIN corrections AS c
