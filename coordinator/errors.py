@@ -80,6 +80,10 @@ class BrokerUnavailable(BrokerError):
     """No usable answer (time-out, lost connection, 429, 5xx): the request may have taken effect."""
 
 
+class BrokerBusy(BrokerUnavailable):
+    """The broker has taken too many requests and refused this one (429): it may be sent again."""
+
+
 _LOOK_AT_KEYS = "; look at the keys: a paper account's are not those of a live account"
 _CHANGE_FEED = '; the account\'s plan does not include it: set "feed": "iex", or change the plan'
 _OF_THE_PLAN = "insufficient subscription", "subscription does not permit"

@@ -26,7 +26,7 @@ from alpaca.trading.client import TradingClient
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from coordinator.errors import BrokerRejected, BrokerUnavailable
+from coordinator.errors import BrokerBusy, BrokerRejected, BrokerUnavailable
 from coordinator.settings import LOOPBACK, Settings
 from coordinator.shell.fields import words
 from coordinator.shell.rest import Api
@@ -241,7 +241,9 @@ def _refusal(error: APIError) -> Exception:
         message += f" (order {in_the_way} stands in the way)"
     unproved = status in PROVE_NOTHING or status >= requests.codes.server_error
     if unproved or not is_alpacas:
-        return BrokerUnavailable(f"the broker answered HTTP {status}: {message}; {_remedy(status)}")
+        is_busy = status == requests.codes.too_many_requests and is_alpacas
+        kind = BrokerBusy if is_busy else BrokerUnavailable
+        return kind(f"the broker answered HTTP {status}: {message}; {_remedy(status)}")
     code = body.get("code")
     return BrokerRejected(status, code if isinstance(code, int) else None, message, body)
 

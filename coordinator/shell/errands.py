@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -18,19 +19,25 @@ from functools import partial
 from coordinator.core import messages as m
 from coordinator.core.books import Books
 from coordinator.core.values import MINUTE, Side
-from coordinator.errors import BrokerRejected, BrokerUnavailable
+from coordinator.errors import BrokerBusy, BrokerRejected, BrokerUnavailable
 from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errand_queue import Deliver, Errand, ErrandQueue
 from coordinator.shell.fields import Malformed, parse_qty
-from coordinator.shell.pace import Pace, impatient
+from coordinator.shell.pace import NotYet, Pace, impatient
 from coordinator.shell.ports import Ports
 from coordinator.shell.questions import Questions
 
 log = logging.getLogger("coordinator")
 DUPLICATE_ID, CONFLICT = "client_order_id must be unique", 409
 """Either refusal means that the order may exist already; only looking it up can tell."""
+BUSY_S, LEAST_BUSY_S = 2.0, 0.1
+"""Broker seconds, and local seconds at least, until an order that was answered with 429 is sent
+again. Alpaca says of a 429 to wait and to retry; and it takes an id only once, so that an order
+whose 429 were wrong would be found and not be doubled."""
+MOST_BUSY = 30
+"""How often an order is sent again for that; then its fate is unknown, and it is looked up."""
 STANDSTILL_S = 10.0
 """Local seconds for which an entry may be queued, at least, under a clock faster than ours."""
 
@@ -59,6 +66,8 @@ class Errands:
         self._deliver = deliver
         self._queue = queue
         self._questions = questions
+        self._busy = Counter[str]()
+        """How often each order was answered with 429."""
 
     def carry_out(self, commands: Iterable[m.Command]) -> None:
         """Start commands in order; returns at once."""
@@ -93,7 +102,10 @@ class Errands:
         )
 
     def _absent(self, order_id: str) -> list[m.Message]:
-        """The messages for an order that was never sent."""
+        """The messages for an order that was never sent, or only answered with 429."""
+        if order_id in self._busy:
+            said = "the broker was busy, and its time was over before it could be sent again"
+            return [m.SubmitUnclear(order_id, self._clock.now(), said)]
         return [m.OrderAbsent(order_id, self._clock.now())]
 
     def _deadline_s(self, decided_at: datetime) -> float:
@@ -119,6 +131,11 @@ class Errands:
             if refusal.status == CONFLICT or DUPLICATE_ID in refusal.message:
                 return [m.SubmitUnclear(order_id, now, refusal.message)]
             return [m.SubmitRefused(order_id, now, refusal.message, _available(command, refusal))]
+        except BrokerBusy as error:
+            self._busy[order_id] += 1
+            if self._busy[order_id] <= MOST_BUSY:
+                raise NotYet(self._clock.local_s(BUSY_S, least_s=LEAST_BUSY_S)) from None
+            return [m.SubmitUnclear(order_id, now, str(error))]
         except (BrokerUnavailable, Malformed) as error:
             return [m.SubmitUnclear(order_id, now, str(error))]
 

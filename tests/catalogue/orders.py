@@ -26,8 +26,10 @@ _HARD = "tests/e2e/test_hard_days.py"
 ROWS: dict[int, Row] = {
     15: Row(
         "429: too many requests",
-        "a budget of our own, shared by the account's processes; no order is sent again for it",
+        "a budget that the account's processes share; an order is sent again under its own id",
         (
+            f"{_ERRANDS}"
+            "::test_an_order_that_was_answered_with_429_is_sent_again_under_its_id_until_it_is_taken",
             f"{_BROKER}::test_an_answer_that_proves_nothing_is_not_asked_for_again_behind_our_back",
             f"{_BUDGET}::test_however_processes_take_turns_no_minute_has_more_than_the_limit",
             f"{_BUDGET}::test_after_a_429_nothing_but_exits_goes_out_until_the_broker_says",

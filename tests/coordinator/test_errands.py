@@ -15,7 +15,7 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.values import MINUTE, Side
 from coordinator.shell.budget import Urgency
 from coordinator.shell.clock import BrokerClock
-from coordinator.shell.errands import STANDSTILL_S, Errands
+from coordinator.shell.errands import MOST_BUSY, STANDSTILL_S, Errands
 from tests.coordinator.at_the_broker import ID, NOW, SALE, Desk, run
 from tests.coordinator.bench import D
 
@@ -178,6 +178,62 @@ def test_at_real_speed_an_entry_waits_until_its_next_bar_is_due_and_no_second_lo
         assert await desk.answer() == m.OrderAbsent(ID, NOW + MINUTE)
 
     run(story)
+
+
+def busy(times: int) -> dict[str, object]:
+    """So many orders are answered with 429."""
+    path = {"method": "POST", "path": "/v2/orders"}
+    return {"kind": "http_429", "times": times, "retry_after_s": 1, **path}
+
+
+async def answered(desk: Desk) -> m.Message:
+    """The next thing that comes back as time passes."""
+    while desk.answers.empty():
+        desk.local_s.now_s += 0.5
+        desk.go_on()
+        await asyncio.sleep(0.001)
+    return desk.answers.get_nowait()
+
+
+def test_an_order_that_was_answered_with_429_is_sent_again_under_its_id_until_it_is_taken(
+    tmp_path: Path,
+) -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.carry_out([desk.order(SALE, symbol="QQQ", side=Side.SELL)])
+        taken = await answered(desk)
+        assert isinstance(taken, m.OrderUpdate)
+        assert taken.client_order_id == SALE
+        assert desk.turns[:4] == [Urgency.EXIT] * 4
+        assert [one.client_order_id for one in desk.broker.open_orders()] in ([SALE], [])
+        assert len(list(desk.broker.orders_after(NOW - MINUTE))) == 1
+
+    run(story, tmp_path, busy(3))
+
+
+def test_an_order_that_is_answered_with_429_for_too_long_is_unclear(tmp_path: Path) -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.carry_out([desk.order(SALE, symbol="QQQ", side=Side.SELL)])
+        unclear = await answered(desk)
+        assert isinstance(unclear, m.SubmitUnclear)
+        assert "429" in unclear.reason
+        assert desk.turns[: MOST_BUSY + 1] == [Urgency.EXIT] * (MOST_BUSY + 1)
+
+    run(story, tmp_path, busy(MOST_BUSY + 1))
+
+
+@pytest.mark.parametrize("ends", ["its next bar comes", "it is cancelled"])
+def test_an_entry_that_was_answered_with_429_and_not_sent_again_is_unclear_and_not_absent(
+    ends: str, tmp_path: Path
+) -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.carry_out([desk.order()])
+        if ends == "it is cancelled":
+            desk.errands.carry_out([m.CancelOrder(ID, "")])
+        unclear = await answered(desk)
+        assert isinstance(unclear, m.SubmitUnclear)
+        assert unclear.client_order_id == ID
+
+    run(story, tmp_path, busy(99))
 
 
 def test_a_sale_has_no_deadline() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from coordinator.core.records import Record
-from coordinator.errors import BrokerRejected, BrokerUnavailable, StorageError
+from coordinator.errors import BrokerBusy, BrokerRejected, BrokerUnavailable, StorageError
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_rows import Entry
 from coordinator.shell.rest import Api
@@ -102,8 +102,10 @@ class WireRest:
         )
         match fate:
             case "refused by a gateway" | "too many requests":
-                status = 503 if fate == "refused by a gateway" else 429
-                no = BrokerUnavailable(f"the broker answered HTTP {status}: {fate}")
+                kind, status = BrokerUnavailable, 503
+                if fate == "too many requests":
+                    kind, status = BrokerBusy, 429
+                no = kind(f"the broker answered HTTP {status}: {fate}")
                 loop.call_later(2 * on_way_s, answer, no)
                 return
             case "hung":
