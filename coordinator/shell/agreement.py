@@ -91,13 +91,15 @@ class Settling:
             self.keep(opened.session_id, [ended])
 
 
-def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> list[str]:
+def agree(
+    settling: Settling, assets: Mapping[str, Asset], now: datetime, *, goes_on: bool = False
+) -> list[str]:
     """Book what happened at the broker meanwhile, and refuse books that do not sum to the account.
 
     Returns the ids of orders that were never sent but still may be. Some differences do not stop
     the session: those frozen in a session that never ended (they stay frozen), those that another
-    coordinator's open order may explain, and after a kill all, because then nothing is bought, and
-    an exit is never held back.
+    coordinator's open order may explain, and all after a kill, because then nothing is bought, or
+    if the session `goes_on`: they freeze entries then, and an exit is never held back.
 
     Raises:
         SafetyRefusal: naming each difference.
@@ -119,7 +121,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
     else:
         theirs = {f.symbol for f in found if books.neighbours.may_move(f.symbol)}
         ours = [f for f in found if f.symbol not in theirs and (f.symbol or not theirs)]
-        if not books.halts.killed:
+        if not (books.halts.killed or goes_on):
             refuse_differences(ours)
         new = [f for f in ours if not f.is_among(books.frozen)]
         books.apply_all(new)

@@ -13,6 +13,8 @@ from coordinator.shell.ports import Ports
 
 log = logging.getLogger("coordinator")
 T = TypeVar("T")
+SILENT_S = 3600.0
+"""Local seconds for which a session that starts again waits for a silent broker."""
 AGAIN_S = 30.0
 """Local seconds between two starts."""
 
@@ -22,16 +24,17 @@ async def answered(
     ports: Ports,
     resources: ExitStack,
     stop: asyncio.Event,
-    silent_s: float,
+    *,
+    waits: bool,
 ) -> T | None:
-    """What `start` returns, which is repeated while the broker does not answer it.
+    """What `start` returns; if it `waits`, it is repeated while the broker does not answer it.
 
     Each failed start's `resources` are closed. None if it is to stop meanwhile.
 
     Raises:
-        BrokerUnavailable: the broker is silent for more than `silent_s` local seconds.
+        BrokerUnavailable: the broker does not answer, or if it `waits` not for SILENT_S.
     """
-    until_s = ports.monotonic() + silent_s
+    until_s = ports.monotonic() + (SILENT_S if waits else 0.0)
     while True:
         try:
             return await ports.workers.run(start)

@@ -49,8 +49,6 @@ DEAD_SLOT_S = 90.0
 BARS_DEADLINE_S, ORDERS_DEADLINE_S = DEAD_SLOT_S + 40.0, DEAD_SLOT_S
 """Local seconds in which a stream must come up. The SDK may try again half a minute after a slot
 became free: without bars there is no session, without the order stream REST is asked."""
-SILENT_S = 3600.0
-"""Local seconds for which a session that starts again at 00:00 UTC waits for a silent broker."""
 STOP_S = 10.0
 """Local seconds after which a session that is stopped repeats no request for the account."""
 
@@ -65,17 +63,17 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
         BrokerError: the broker could not be reached, or a stream was lost.
     """
     with quiet_sdk():
-        silent_s = 0.0
+        goes_on = False
         while True:
             with ExitStack() as resources:
-                start = partial(_start, run, ports, resources, stop)
-                started = await answered(start, ports, resources, stop, silent_s)
+                start = partial(_start, run, ports, resources, stop, goes_on=goes_on)
+                started = await answered(start, ports, resources, stop, waits=goes_on)
                 if started is None:
                     return None
                 if (result := await _play(run, ports, started, stop)) is not None:
                     return result
             log.info("00:00 UTC: the session starts again, with all bars from before it")
-            silent_s = SILENT_S
+            goes_on = True
 
 
 async def _play(run: Run, ports: Ports, started: Started, stop: asyncio.Event) -> RunResult | None:
@@ -207,8 +205,10 @@ def reach(run: Run, ports: Ports) -> Reached:
     return Reached(broker, account.number, clock, now, startup.read_sessions(broker, now))
 
 
-def _start(run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event) -> Started | None:
-    """Everything before the first stream; blocking."""
+def _start(
+    run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event, *, goes_on: bool
+) -> Started | None:
+    """Everything before the first stream; blocking. A session that `goes_on` traded until now."""
     broker, account, clock, now, sessions = reach(run, ports)
     tickers = run.setup.tickers
     plan = startup.plan(now, sessions, tickers)
@@ -223,7 +223,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event) ->
     names = [spec.name for spec in run.setup.specs]
     settling, seen = open_books(run, ports, broker, account, resources, names)
     books = settling.books
-    unsent = agree(settling, assets, now)
+    unsent = agree(settling, assets, now, goes_on=goes_on)
     name = run.session_name(account, plan)
     is_new = open_in_journal(settling, run, plan, name, now)
     assets |= startup.read_held_assets(broker, books, assets)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,13 @@ class SilentAt(AlpacaRest):
         return super().get(api, path, query)
 
 
-def session(home: Path, stop: asyncio.Event, silent: Callable[[int], bool]) -> RunResult | None:
+def session(
+    home: Path, stop: asyncio.Event, silent: Callable[[int], bool], lost: int = 0
+) -> RunResult | None:
     """A session that is started two minutes before midnight and stopped in its second trading.
 
-    `silent` says whether the n-th question from midnight on stays unanswered.
+    `silent` says whether the n-th question from midnight on stays unanswered. At midnight the
+    account has `lost` dollars.
     """
     options = SimulatorOptions(
         date=MIDNIGHT.date() - timedelta(days=1),
@@ -54,6 +58,8 @@ def session(home: Path, stop: asyncio.Event, silent: Callable[[int], bool]) -> R
 
         def is_silent() -> bool:
             asked[0] += venue.snapshot().at >= MIDNIGHT
+            if asked[0] == 1:
+                venue.exchange.venue.ledger.pay(Decimal(-lost))
             return asked[0] > 0 and silent(asked[0])
 
         @asynccontextmanager
@@ -93,7 +99,7 @@ def test_a_broker_that_is_silent_at_midnight_is_waited_for_and_told_of(
 def test_a_broker_that_stays_silent_ends_the_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coordinator.shell.session.SILENT_S", 0.2)
+    monkeypatch.setattr("coordinator.shell.patience.SILENT_S", 0.2)
     with pytest.raises(BrokerUnavailable, match="did not answer"):
         session(tmp_path, asyncio.Event(), lambda n: True)
 
@@ -107,3 +113,12 @@ def test_a_session_that_waits_for_the_broker_can_be_stopped(tmp_path: Path) -> N
         return True
 
     assert session(tmp_path, stop, stops) is None
+
+
+def test_a_difference_at_midnight_freezes_entries_and_does_not_end_the_session(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = session(tmp_path, asyncio.Event(), lambda _: False, lost=25)
+    assert result is not None
+    assert (result.status, result.discrepancies) == ("StoppedEarly", 1)
+    assert any("the books' cash is" in line and "(cash)" in line for line in caplog.messages)
