@@ -172,17 +172,24 @@ def is_unbegun(connection: sqlite3.Connection, path: Path) -> bool:
 
 def as_ours(path: Path, error: BaseException) -> MultiTraderError | None:
     """An error of SQLite or of decoding as one of ours; None if it is of another kind."""
-    passing = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _PASSING
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    passing = code in _PASSING or (code == sqlite3.SQLITE_READONLY and not _is_ours_to_write(path))
     match error:
         case sqlite3.OperationalError() if passing:
             return StorageError(
                 f"{path} cannot be opened just now ({error}). Try again; if that does not help,"
-                " look at who may read it, and whether the disk is full."
+                " look at who may read it, who may write to its folder (SQLite does so even to"
+                " read it), and whether the disk is full."
             )
         case sqlite3.DatabaseError() | ValueError():
             return unusable(path, error)
         case _:
             return None
+
+
+def _is_ours_to_write(path: Path) -> bool:
+    """Whether file and folder let this user write; SQLite says READONLY of some damage as well."""
+    return all(os.access(one, os.W_OK, effective_ids=True) for one in (path, path.parent))
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -55,6 +55,23 @@ def test_status_and_the_warehouse_read_the_other_accounts_and_tell_which_they_ca
     for [error] in (unread, found.kept_out):
         with pytest.raises(StorageError, match=WHY):
             raise error
+
+
+@pytest.mark.parametrize(
+    "opens",
+    [
+        pytest.param(lambda journal: read_kinds(journal, r.Killed), id="to read"),
+        pytest.param(lambda journal: Journal(journal, OPEN, "single"), id="to write"),
+    ],
+)
+def test_an_intact_journal_in_a_folder_that_only_may_be_read_is_not_told_as_damaged(
+    home: Path, opens: Callable[[Path], object]
+) -> None:
+    for end in ("-wal", "-shm"):  # a copy has none, nor has what the last process has closed
+        (home / OPEN / f"{JOURNAL}{end}").unlink(missing_ok=True)
+    (home / OPEN).chmod(0o500)
+    with somebody_else(), pytest.raises(StorageError, match="who may write to its folder"):
+        opens(home / OPEN / JOURNAL)
 
 
 def test_a_kill_tells_which_account_it_cannot_kill_and_kills_the_other(home: Path) -> None:
