@@ -198,8 +198,9 @@ def _make_file(file: Path) -> None:
             if _is_empty(file):  # again: another process may have created it meanwhile
                 _make_alone(file)
     except (OSError, duckdb.IOException) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or error
         raise WarehouseUnreadable(
-            f"The warehouse {file} cannot be made: {error}. "
+            f"The warehouse {file} cannot be made: {why}. "
             "Name another place in MULTI_TRADER_WAREHOUSE."
         ) from error
 
