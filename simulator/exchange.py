@@ -28,7 +28,6 @@ from simulator.mischief import Mischief
 from simulator.opening import Opening
 from simulator.options import SimulatorOptions
 from simulator.protocols import Access, Slots
-from simulator.rules import CRYPTO_MAXIMUM
 from simulator.shapes import update_json
 from simulator.sockets import MarketHub, OrderHub
 from simulator.stillness import Stillness
@@ -76,13 +75,7 @@ class Exchange:
         options = self.options
         model = fill_model(options.fill_model)
         self.account_number = number
-        self.venue = Venue(
-            options.cash,
-            model,
-            lambda: str(uuid.uuid4()),
-            options.cash_decimals,
-            coin_maximum=CRYPTO_MAXIMUM,
-        )
+        self.venue = Venue(options.cash, model, lambda: str(uuid.uuid4()), options.cash_decimals)
         self.office = BackOffice(self.venue)
         self.late: list[tuple[datetime, Ticket]] = []
         """Orders whose POST was answered before they were taken, and when each arrives."""

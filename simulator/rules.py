@@ -159,11 +159,11 @@ def check_cost(ticket: Ticket, price: Decimal) -> None:
 
 
 @exact
-def check_size(ticket: Ticket, price: Decimal, most: Decimal | None) -> None:
-    """Refuse (403) an order of coins for more than `most` dollars. Alpaca's words are not known."""
+def check_size(ticket: Ticket, price: Decimal) -> None:
+    """Refuse (403) an order of coins for too many dollars. Alpaca's words are not known."""
     cost = ticket.notional if ticket.qty is None else ticket.qty * price
-    if ticket.is_crypto and most is not None and cost is not None and cost > most:
-        raise forbidden(f"cost basis must be <= maximal amount of order {plain(most)}")
+    if ticket.is_crypto and cost is not None and cost > CRYPTO_MAXIMUM:
+        raise forbidden(f"cost basis must be <= maximal amount of order {plain(CRYPTO_MAXIMUM)}")
 
 
 def check_wash(ticket: Ticket, resting: Iterable[Order]) -> None:

@@ -43,8 +43,7 @@ class Venue:
     """The orders of one account at one broker.
 
     cash: dollars at the start. ids: gives a new unique id at each call. cash_decimals: as the
-    ledger takes it. fee_rate: of crypto, a fraction. coin_maximum: dollars that one order of coins
-    may be for; None without such a limit.
+    ledger takes it. fee_rate: of crypto, a fraction.
     """
 
     def __init__(
@@ -54,7 +53,6 @@ class Venue:
         ids: Callable[[], str],
         cash_decimals: int | None = None,
         fee_rate: Decimal = CRYPTO_FEE_RATE,
-        coin_maximum: Decimal | None = None,
     ) -> None:
         self.ledger = Ledger(cash, cash_decimals)
         self.orders = OrderTable()
@@ -63,7 +61,6 @@ class Venue:
         self.model = model
         self.ids = ids
         self.fee_rate = fee_rate
-        self._coin_maximum = coin_maximum
         self._executor = Executor(model, self.ledger.qty, ids, fee_rate)
         self._arrivals: list[str] = []  # ids that `work` has not made live yet
         self._updates: list[Update] = []
@@ -154,7 +151,7 @@ class Venue:
         if bar is None:
             raise invalid(f'no market data is known for asset "{ticket.symbol}"')
         price = ticket.limit_price or ticket.stop_price or self.model.price(ticket.side, bar.close)
-        check_size(ticket, price, self._coin_maximum)
+        check_size(ticket, price)
         opens, hold_price = self.account.admit(ticket, price, bar, market, ignoring)
         live = market.may_trade(ticket)
         return Order(

@@ -250,7 +250,7 @@ class Books:
             orders, order = found
             was_entry = order.is_entry
             change(orders, order, record)
-            self._count_entry(orders, order, was_entry=was_entry)
+            self._count_entry(order, was_entry=was_entry)
 
     def _book(self, record: r.FillBooked) -> None:
         for orders in self.all_orders:
@@ -264,7 +264,7 @@ class Books:
         if order is not None:
             was_entry = order.is_entry
             orders.fill(order, posting)
-            self._count_entry(orders, order, was_entry=was_entry)
+            self._count_entry(order, was_entry=was_entry)
 
     def _adopt(self, record: r.OrderAdopted) -> None:
         """Give a strategy the order that a human put in the place of one of its own.
@@ -278,10 +278,10 @@ class Books:
         orders, old = found
         was_entry = old.is_entry
         new = adopt(orders, old, record, self.posted.unowned(record.client_order_id))
-        self._count_entry(orders, old, was_entry=was_entry)
+        self._count_entry(old, was_entry=was_entry)
         if new is not None:
-            self._count_entry(orders, new, was_entry=False)
+            self._count_entry(new, was_entry=False)
 
-    def _count_entry(self, orders: Orders, order: Order, *, was_entry: bool) -> None:
+    def _count_entry(self, order: Order, *, was_entry: bool) -> None:
         if day := self.day_of(order.strategy):
-            day.recount(order, orders, was_entry=was_entry)
+            day.recount(order, was_entry=was_entry)

@@ -50,13 +50,6 @@ class Clearance:
                     left -= order.open_qty
         return left - self.intents.wished(symbol, Side.SELL)
 
-    def unsold(self, sale: Order) -> Decimal:
-        """Units of a sale's position that no other open sale of its strategy is of."""
-        held = self.books.ledger.units(sale.symbol).get(sale.strategy, ZERO)
-        own = self.books.orders.open_of(sale.strategy, sale.symbol)
-        others = (order for order in own if order is not sale and order.side is Side.SELL)
-        return held - sum((order.open_qty for order in others), ZERO)
-
     def denial(self, order: Order, now: datetime) -> Denial | None:
         """Why an order may not be sent any more; None if it may.
 
@@ -65,7 +58,7 @@ class Clearance:
         open). For an exit: a human has sold, or the broker has taken back, what it was to sell.
         """
         if order.side is Side.SELL:
-            available = min(self.available(order.symbol) + order.open_qty, self.unsold(order))
+            available = self.available(order.symbol) + order.open_qty
             left = self.sellable(order.strategy, order.symbol, available)
             return Denial.NOT_HELD if left < order.qty else None
         if halted := self.books.halts.denial(order.strategy):

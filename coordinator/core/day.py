@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.orders import Order
-from coordinator.core.values import Side, is_crypto
+from coordinator.core.values import Side
 
 
 @dataclass(slots=True)
@@ -63,23 +62,7 @@ class Day:
             self.entries += 1
             order.entry_day = self.date
 
-    def recount(self, order: Order, orders: Iterable[Order], *, was_entry: bool) -> None:
-        """Return an entry that ended unfilled to its limit; a late fill uses it again.
-
-        If it was in pieces, and another of them among `orders` may fill, or has, that one counts.
-        """
-        if self.date != order.entry_day:
-            return
-        if was_entry and not order.is_entry and (other := _piece_beside(order, orders)):
-            order.entry_day, other.entry_day = None, order.entry_day
-            return
-        self.entries += order.is_entry - was_entry
-
-
-def _piece_beside(entry: Order, orders: Iterable[Order]) -> Order | None:
-    """Another order of coins of the same decision that does not count yet; None if none is."""
-    if not is_crypto(entry.symbol):
-        return None
-    whose = entry.strategy, entry.symbol, entry.decided_at
-    others = (o for o in orders if o.is_entry and o.entry_day is None)
-    return next((o for o in others if (o.strategy, o.symbol, o.decided_at) == whose), None)
+    def recount(self, order: Order, *, was_entry: bool) -> None:
+        """Return an entry that ended unfilled to its limit; a late fill uses it again."""
+        if self.date == order.entry_day:
+            self.entries += order.is_entry - was_entry

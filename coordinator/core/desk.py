@@ -23,6 +23,9 @@ from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import Bar, Denial, Reason, Side
 
+NO_LIMIT = Decimal("Infinity")
+"""Units of a sale that may be of the whole position."""
+
 
 class OrderDesk:
     """Makes and follows the orders of one session. Call inside the EXACT decimal context.
@@ -63,15 +66,26 @@ class OrderDesk:
             self.blotter.record(r.EntryDenied(now, order_id, strategy, symbol, qty, close, reason))
 
     def exit(
-        self, strategy: str, symbol: str, close: Decimal, reason: Reason, now: datetime
+        self,
+        strategy: str,
+        symbol: str,
+        close: Decimal,
+        reason: Reason,
+        now: datetime,
+        *,
+        at_most: Decimal = NO_LIMIT,
     ) -> None:
-        """Sell the whole position. An open buy of the strategy is ended first (see `settle`)."""
+        """Sell the whole position, or `at_most` so many units of it.
+
+        An open buy of the strategy is ended first (see `settle`).
+        """
         own = self.books.orders.open_of(strategy, symbol)
         if own and not self._end_buys(own, reason, now):
             return
         if symbol not in self.assets:
             return
-        qty = self._clearance.sellable(strategy, symbol, self._clearance.available(symbol))
+        available = min(self._clearance.available(symbol), at_most)
+        qty = self._clearance.sellable(strategy, symbol, available)
         if qty:
             self.intents.wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
 
@@ -191,30 +205,37 @@ class OrderDesk:
         self.blotter.record(r.OrderMoved(now, order_id, OrderStatus.REJECTED, reason=reason))
         is_sale = order.side is Side.SELL and order.cancel_reason is None
         if is_sale and available is not None and available < order.qty:
-            self._sell_rest(order, available, now)
+            self._exit_again(order, now, available)
         self.settle(order, now)
 
     def settle(self, order: Order, now: datetime) -> None:
-        """Once an order has ended: sell what it filled if it was withdrawn; release the next."""
+        """Once an order has ended: sell what is left to sell after it; release the next."""
         if order.is_open:
             return
-        if order.cancel_reason not in (None, Reason.REMOVED) and not self._bought_since(order):
+        reason = self._reason_to_sell_after(order)
+        if reason is not None and not self._bought_since(order):
             mark = self.books.ledger.marks.get(order.symbol, order.decision_price)
-            self.exit(order.strategy, order.symbol, mark, order.cancel_reason, now)
+            self.exit(order.strategy, order.symbol, mark, reason, now)
             self.intents.end_minute(now)
         if not self._apart:
             self._release_next(order.symbol, now)
 
-    def _bought_since(self, withdrawn: Order) -> bool:
+    def _reason_to_sell_after(self, ended: Order) -> Reason | None:
+        """Why its strategy sells what it still holds: the order was withdrawn, or it is an exit
+        that sold as much as one order may."""
+        if ended.cancel_reason not in (None, Reason.REMOVED):
+            return ended.cancel_reason
+        if ended.side is Side.BUY or ended.status is not OrderStatus.FILLED:
+            return None
+        asset = self.assets.get(ended.symbol)
+        whole = asset is None or not asset.is_most(ended.qty, ended.decision_price)
+        return None if whole else ended.reason
+
+    def _bought_since(self, ended: Order) -> bool:
         """Whether its strategy bought the ticker again, so that late news is no reason to sell."""
-        whose = withdrawn.strategy, withdrawn.symbol
-        later = [
-            order
-            for order in self.books.orders
-            if (order.strategy, order.symbol) == whose
-            and order.decided_at > withdrawn.decided_at  # else it is a piece of the same purchase
-            and not order.never_at_broker
-        ]
+        whose = ended.strategy, ended.symbol
+        own = [o for o in self.books.orders if (o.strategy, o.symbol) == whose]
+        later = [o for o in own[own.index(ended) + 1 :] if not o.never_at_broker]
         return bool(later) and later[-1].side is Side.BUY
 
     def _deny(self, order: Order, now: datetime, reason: Denial) -> None:
@@ -226,19 +247,11 @@ class OrderDesk:
         if order.side is Side.SELL and self._plan is not None:
             self._exit_again(order, now)
 
-    def _exit_again(self, sale: Order, now: datetime) -> None:
+    def _exit_again(self, sale: Order, now: datetime, at_most: Decimal = NO_LIMIT) -> None:
         """Order anew what is left to sell of an exit that has ended unfilled."""
-        self.exit(sale.strategy, sale.symbol, sale.decision_price, sale.reason, now)
+        whose = sale.strategy, sale.symbol, sale.decision_price
+        self.exit(*whose, sale.reason, now, at_most=at_most)
         self.intents.end_minute(now)
-
-    def _sell_rest(self, sale: Order, available: Decimal, now: datetime) -> None:
-        """Sell what the broker has `available` of a sale, beside other pieces of the exit."""
-        whose = sale.strategy, sale.symbol
-        most = min(available, self._clearance.available(sale.symbol), self._clearance.unsold(sale))
-        if sale.symbol in self.assets and (qty := self._clearance.sellable(*whose, most)):
-            wish = Wish(*whose, Side.SELL, qty, sale.decision_price, sale.reason)
-            self.intents.wish(wish, now)
-            self.intents.end_minute(now)
 
     def _is_off(self, order: Order, now: datetime) -> bool:
         return order.cancel_reason is not None or bool(self._clearance.denial(order, now))

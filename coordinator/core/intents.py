@@ -85,10 +85,10 @@ class Intents:
     def _intend(self, wish: Wish, now: datetime) -> None:
         on_ticker = () if self._apart else self._blotter.books.orders.open_on(wish.symbol)
         released = not on_ticker or may_send(wish.side, on_ticker)
-        for qty in risk.pieces(self._assets[wish.symbol], wish.qty, wish.close):
-            order_id = self._record(wish, qty, now, released=released)
-            if released:
-                self.submit(order_id, wish.symbol, wish.side, qty)
+        qty = self._assets[wish.symbol].at_once(wish.qty, wish.close)
+        order_id = self._record(wish, qty, now, released=released)
+        if released:
+            self.submit(order_id, wish.symbol, wish.side, qty)
 
     def _record(self, wish: Wish, qty: Decimal, now: datetime, *, released: bool) -> str:
         order_id = self.next_id(wish.strategy)

@@ -84,7 +84,7 @@ class Neighbours:
                     was_entry = order.is_entry
                     change(self.orders, order, record)
                     if day := self.days.get(order.strategy):
-                        day.recount(order, self.orders, was_entry=was_entry)
+                        day.recount(order, was_entry=was_entry)
             case r.DayRolled() | r.EntriesStopped():
                 if day := self.days.get(record.strategy):
                     day.apply(record)

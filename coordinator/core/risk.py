@@ -15,6 +15,8 @@ ONE = Decimal(1)
 BUYING_MARGIN = Decimal("1.01")
 """How many times its last close a market buy may cost before the cash is short."""
 
+UNLIMITED = Decimal("Infinity")
+"""Dollars that one order of stocks may be for."""
 MOST_COIN_DOLLARS = Decimal(200_000)
 """Alpaca takes no order of coins for more: docs.alpaca.markets/docs/crypto-trading, "Trading
 Limits"."""
@@ -49,8 +51,8 @@ class Asset:
     min_cost: Decimal
     """The least dollars that a buy must be worth; a sale has no such minimum."""
     tradable: bool = True
-    max_cost: Decimal | None = None
-    """The dollars, at the last close, that one order may be for; None without such a limit."""
+    max_cost: Decimal = UNLIMITED
+    """The dollars, at the last close, that one order may be for."""
     least_qty: Decimal = field(init=False, compare=False, repr=False)
     """The smallest quantity that can be ordered, in whole increments."""
     time_in_force: str = field(init=False, compare=False, repr=False)
@@ -69,11 +71,9 @@ class Asset:
         return cls(symbol, step, step, Decimal(1))
 
     @classmethod
-    def crypto(
-        cls, symbol: str, *, increment: Decimal, min_qty: Decimal, max_cost: Decimal | None = None
-    ) -> Asset:
+    def crypto(cls, symbol: str, *, increment: Decimal, min_qty: Decimal) -> Asset:
         """A crypto pair: the broker's own increment and minimum, and ten dollars."""
-        return cls(symbol, increment, min_qty, Decimal(10), max_cost=max_cost)
+        return cls(symbol, increment, min_qty, Decimal(10), max_cost=COIN_ORDER_DOLLARS)
 
     def floor(self, qty: Decimal) -> Decimal:
         """The largest quantity that can be ordered within `qty`; zero if none can."""
@@ -86,6 +86,14 @@ class Asset:
         steps = dollars // (price * self.increment) * self.increment
         return steps if steps >= self.least_qty else ZERO
 
+    def at_once(self, qty: Decimal, close: Decimal) -> Decimal:
+        """How much of `qty` one order may be for."""
+        return qty if qty * close <= self.max_cost else self.affordable(self.max_cost, close)
+
+    def is_most(self, qty: Decimal, close: Decimal) -> bool:
+        """Whether an order of `qty` is for as much as one may be."""
+        return self.max_cost < UNLIMITED and qty == self.affordable(self.max_cost, close)
+
     def can_order(self, qty: Decimal) -> bool:
         """Whether anything can be ordered within `qty`."""
         return qty >= self.least_qty
@@ -96,9 +104,10 @@ def entry_qty(
 ) -> Decimal:
     """How much to buy at `close`: the smaller of the size limit and the cash; zero if too little.
 
-    `min(max_position_size x equity, available / 1.01) / close`, rounded down to the increment.
+    `min(max_position_size x equity, available / 1.01) / close`, rounded down to the increment; at
+    most what one order may be for.
     """
-    by_size = limits.max_position_size * equity
+    by_size = min(limits.max_position_size * equity, asset.max_cost)
     if by_size * BUYING_MARGIN <= available:
         qty = asset.affordable(by_size, close)
     else:
@@ -110,16 +119,6 @@ def orderable(asset: Asset, side: Side, qty: Decimal, close: Decimal) -> bool:
     """Whether the broker takes an order: it meets the least quantity, and a buy the least cost."""
     enough = side is Side.SELL or qty * close >= asset.min_cost
     return enough and asset.can_order(qty)
-
-
-def pieces(asset: Asset, qty: Decimal, close: Decimal) -> list[Decimal]:
-    """The quantities of the orders, about equal, in which the broker takes an order of `qty`."""
-    if asset.max_cost is None or qty * close <= asset.max_cost:
-        return [qty]
-    whole, rest = divmod(qty * close, asset.max_cost)
-    others = int(whole) if rest else int(whole) - 1
-    piece = asset.affordable(qty, Decimal(others + 1))
-    return [piece] * others + [qty - piece * others] if piece else [qty]
 
 
 def exit_qty(asset: Asset, position: Position | None, available: Decimal) -> Decimal:

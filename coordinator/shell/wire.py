@@ -21,7 +21,7 @@ from coordinator.core.attribution import SUB_TYPES
 from coordinator.core.messages import Activity, Bust, Execution, OrderUpdate
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding
-from coordinator.core.risk import COIN_ORDER_DOLLARS, Asset
+from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
 from coordinator.core.values import ATTO, SYMBOL_PATTERN, ZERO, Bar, Side, exactly, wire_bar
 from coordinator.shell.fields import (
@@ -291,8 +291,7 @@ def parse_asset(raw: Raw, symbol: str) -> Asset:
         )
         if min(step, least) <= 0:
             raise Malformed(f"{symbol} in steps of {step}, {least} at least")
-        least = max(step, least)
-        asset = Asset.crypto(symbol, increment=step, min_qty=least, max_cost=COIN_ORDER_DOLLARS)
+        asset = Asset.crypto(symbol, increment=step, min_qty=max(step, least))
     return asset if tradable else Asset(symbol, asset.increment, asset.min_qty, ZERO, False)
 
 

@@ -1,9 +1,9 @@
-"""Alpaca takes no order of coins for more than $200,000: larger ones go out in pieces."""
+"""Alpaca takes no order of coins for more than $200,000: no entry is larger, and an exit of more is
+sold in one order after the other."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -12,132 +12,98 @@ from hypothesis import strategies as st
 
 from coordinator.core import messages as m
 from coordinator.core.orders import Order, OrderStatus
-from coordinator.core.risk import COIN_ORDER_DOLLARS, MOST_COIN_DOLLARS, Asset, pieces
+from coordinator.core.risk import COIN_ORDER_DOLLARS, MOST_COIN_DOLLARS, Asset
 from coordinator.core.values import Side, exactly
 from coordinator.shell import wire
 from simulator.assets import asset_of
 from simulator.shapes import asset_json
-from tests.coordinator.bench import Bench, D, spec
+from tests.coordinator.bench import Bench, D, bust, spec
 
 COIN = wire.parse_asset(asset_json(asset_of("BTC/USD")), "BTC/USD")
-BUY_THEN_SELL = {("BTC/USD", 0): 1, ("BTC/USD", 1): -1}
+BOUGHT = D("3.8")
+"""For $190,000, at the first bar's close."""
 
 
 def rich(**switches: Any) -> Bench:
-    """A strategy of $700,000 that buys coins for all but what their price may rise."""
-    one = spec("A", BUY_THEN_SELL, cash="700000", max_position_size="0.99", max_daily_trades=1)
+    """A strategy of $700,000 that buys coins, wants out a minute later, and in again after that."""
+    one = spec("A", {("BTC/USD", 0): 1, ("BTC/USD", 1): -1, ("BTC/USD", 2): 1}, cash="700000")
     bench = Bench(one, cash="800000", assets={"BTC/USD": COIN}, **switches)
     bench.minute(0, {"BTC/USD": "50000"})
     return bench
 
 
-def orders(bench: Bench, side: Side) -> list[Order]:
-    return [order for order in bench.books.orders if order.side is side]
+def sales(bench: Bench) -> list[Order]:
+    return [order for order in bench.books.orders if order.side is Side.SELL]
 
 
-def test_an_entry_and_an_exit_of_many_coins_go_out_in_pieces_that_alpaca_takes() -> None:
-    bench = rich()
-    bought = orders(bench, Side.BUY)
-    assert [order.qty for order in bought] == [D("3.465")] * 4, "13.86 coins for 693,000"
-    assert bench.books.days["A"].entries == 1, "it is one decision"
-    for order in bought:
-        bench.fill(order, "50000")
-    held = bench.position("A", "BTC/USD")
-    assert held == D("13.86") * D("0.9975")
-    bench.minute(1, {"BTC/USD": "60000"})
-    sold = orders(bench, Side.SELL)
-    assert len(sold) == 5
-    assert sum(order.qty for order in sold) == held
-    assert all(order.qty * 60000 < MOST_COIN_DOLLARS for order in sold)
-    for order in sold:
-        bench.fill(order, "60000")
-    assert bench.position("A", "BTC/USD") == 0
+def wants_out(price: str = "150000", **switches: Any) -> Bench:
+    bench = rich(**switches)
+    bench.fill(bench.order("A"), "50000")
+    bench.minute(1, {"BTC/USD": price})
+    return bench
+
+
+@pytest.mark.parametrize("crossing", [False, True])
+def test_an_entry_is_for_no_more_than_alpaca_takes_in_one_order(*, crossing: bool) -> None:
+    bench = rich(crossing=crossing)
+    assert [order.qty for order in bench.books.orders] == [BOUGHT]
     assert not bench.denials()
 
 
-@pytest.mark.parametrize("turns", list(permutations(range(4)))[::5])
-def test_pieces_of_an_entry_that_is_given_up_are_sold_whichever_of_them_ends_last(
-    turns: tuple[int, ...],
-) -> None:
-    bench = rich()
-    bought = orders(bench, Side.BUY)
-    for order in bought:
-        bench.fill(order, "50000", "0.5")
-    bench.minute(1, {"BTC/USD": "50000"})  # it wants out while all four are open
-    for turn in turns:
-        assert not orders(bench, Side.SELL)
-        bench.update(bought[turn], OrderStatus.CANCELED, "0.5", price="50000")
-    assert [order.qty for order in orders(bench, Side.SELL)] == [D("1.995")]
-
-
-@pytest.mark.parametrize("filled", range(4))
-def test_an_entry_that_is_given_up_is_sold_though_one_of_its_pieces_had_filled_before(
-    filled: int,
-) -> None:
-    bench = rich()
-    bought = orders(bench, Side.BUY)
-    bench.fill(bought[filled], "50000")
-    bench.minute(1, {"BTC/USD": "50000"})  # it wants out once
-    for order in bought:
-        if order.is_open:
-            bench.update(order, OrderStatus.CANCELED)
-    held = D("3.465") * D("0.9975")
-    assert [order.qty for order in orders(bench, Side.SELL)] == pieces(COIN, held, D(50000))
-
-
-@pytest.mark.parametrize("filled", [(), (0,), (3,), (1, 2), (0, 1, 2, 3)])
-@pytest.mark.parametrize("last_first", [False, True])
-def test_an_entry_in_pieces_counts_as_one_if_any_of_them_has_filled(
-    filled: tuple[int, ...], last_first: bool
-) -> None:
-    bench = rich()
-    bought = list(enumerate(orders(bench, Side.BUY)))
-    for number, order in reversed(bought) if last_first else bought:
-        if number in filled:
-            bench.fill(order, "50000")
-        else:
-            bench.update(order, OrderStatus.CANCELED)
-    assert bench.books.days["A"].entries == bool(filled)
-
-
-def test_of_pieces_that_are_refused_what_the_broker_has_available_is_sold_beside_the_others() -> (
-    None
-):
-    bench = rich()
-    for order in orders(bench, Side.BUY):
-        bench.fill(order, "50000")
-    bench.minute(1, {"BTC/USD": "60000"})
-    sold = orders(bench, Side.SELL)
-    why = "insufficient balance"  # a human's own order holds three coins
+@pytest.mark.parametrize("crossing", [False, True])
+def test_what_has_grown_beyond_one_order_is_sold_in_one_after_the_other(*, crossing: bool) -> None:
+    bench = wants_out(crossing=crossing)
     held = bench.position("A", "BTC/USD")
-    available = held - 3 - sum(order.qty for order in sold[:3])
-    for order in sold[3:]:
-        bench.handle(m.SubmitRefused(order.client_order_id, bench.now, why, available))
-    more = orders(bench, Side.SELL)[5:]
-    assert [order.qty for order in more] == [COIN.floor(available), COIN.floor(available)]
-    bench.handle(m.SubmitRefused(more[1].client_order_id, bench.now, why, D(0)))
-    for order in (*sold[:3], more[0]):
-        bench.fill(order, "60000")
-    assert bench.position("A", "BTC/USD") == 3
+    for number in range(1, 4):
+        assert len(sales(bench)) == number
+        last = sales(bench)[-1]
+        assert last.qty * 150_000 < MOST_COIN_DOLLARS
+        bench.fill(last, "150000")
+    assert sum(order.qty for order in sales(bench)) == held
+    assert bench.position("A", "BTC/USD") == 0
     assert not bench.books.orders.open_of("A")
 
 
-def test_crossed_quantities_need_no_order_and_only_the_rest_is_sent_in_pieces() -> None:
-    bench = rich(crossing=True)
-    assert len(orders(bench, Side.BUY)) == 4
+def test_each_order_is_as_large_as_the_newest_price_allows() -> None:
+    bench = wants_out()
+    bench.minute(2, {"BTC/USD": "190000"})
+    bench.fill(sales(bench)[0], "190000")
+    assert [order.qty for order in sales(bench)][1:] == [D(1)]
+
+
+def test_a_sale_that_is_ended_before_it_is_filled_waits_for_the_next_signal() -> None:
+    bench = wants_out()
+    bench.update(sales(bench)[0], OrderStatus.CANCELED)
+    assert len(sales(bench)) == 1
+
+
+@pytest.mark.parametrize("buys_again", [False, True])
+def test_late_news_of_such_a_sale_sells_nothing_that_was_bought_since(*, buys_again: bool) -> None:
+    bench = wants_out("70000")
+    while open_now := list(bench.books.orders.open_of("A")):
+        bench.fill(open_now[0], "70000", execution_id=open_now[0].client_order_id)
+    if buys_again:
+        bench.minute(2, {"BTC/USD": "70000"})
+        bench.fill(*bench.books.orders.open_of("A"), "70000")
+    sold = sales(bench)
+    fill = m.Execution(sold[0].client_order_id, sold[0].qty, D(70_000), sold[0].qty, bench.now)
+    bench.handle(bust(sold[0], fill, bench.now))
+    assert len(sales(bench)) == len(sold) + (not buys_again)
 
 
 @given(
-    qty=st.decimals("0.000016", "100000", places=9), close=st.decimals("0.01", "200000", places=2)
+    qty=st.decimals("0.000016", "100000", places=9), close=st.decimals("0.01", "180000", places=2)
 )
 @exactly
-def test_pieces_sum_to_the_order_and_each_of_them_is_taken(qty: Decimal, close: Decimal) -> None:
-    found = pieces(COIN, qty, close)
-    assert sum(found) == qty
-    assert all(COIN.can_order(piece) for piece in found)
-    assert all(piece * close < MOST_COIN_DOLLARS for piece in found)
-    assert (len(found) == 1) == (qty * close <= COIN_ORDER_DOLLARS)
+def test_a_part_of_any_sale_is_one_that_alpaca_takes(qty: Decimal, close: Decimal) -> None:
+    part = COIN.at_once(qty, close)
+    assert COIN.can_order(part)
+    assert part <= qty
+    assert part * close <= COIN_ORDER_DOLLARS
+    assert part == qty or COIN.is_most(part, close)
 
 
 def test_of_stocks_any_order_is_one() -> None:
-    assert pieces(Asset.stock("SPY", fractionable=True), D(9000), D(700)) == [D(9000)]
+    stock = Asset.stock("SPY", fractionable=True)
+    assert stock.at_once(D(9000), D(700)) == 9000
+    assert not stock.is_most(D(9000), D(700))

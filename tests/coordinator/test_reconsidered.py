@@ -9,7 +9,6 @@ import pytest
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.orders import OrderStatus
-from coordinator.core.risk import Asset
 from coordinator.core.values import UNASSIGNED, Side
 from tests.coordinator.bench import DAY, Bench, D, spec
 
@@ -26,7 +25,7 @@ def decided(*, selling: bool) -> tuple[Bench, m.Outcome]:
     return bench, outcome
 
 
-def taken(bench: Bench, *, qty: str = "0", cash: str = "0", symbol: str = "SPY") -> None:
+def taken(bench: Bench, *, qty: str = "0", cash: str = "0") -> None:
     """A plan takes units and cash from A, in the journal just before the decision."""
     for name, sign in (("A", -1), (UNASSIGNED, 1)):
         bench.books.apply_foreign(
@@ -35,7 +34,7 @@ def taken(bench: Bench, *, qty: str = "0", cash: str = "0", symbol: str = "SPY")
                 activity_id=f"{r.IMPORT}p.1",
                 strategy=name,
                 kind=r.ActivityKind.TRANSFER,
-                symbol=symbol if D(qty) else "",
+                symbol="SPY" if D(qty) else "",
                 qty=sign * D(qty),
                 price=D(100) if D(qty) else D(0),
                 amount=sign * D(cash),
@@ -66,25 +65,6 @@ def test_no_more_is_sold_than_a_plan_has_left(
     left = bench.engine.reconsider(outcome.commands, bench.now)
     assert sends(left) == [(SELL, D(units)) for units in sold]
     assert bench.order("A", 2).status is status
-
-
-def test_of_a_sale_in_pieces_no_more_of_them_go_out_than_a_plan_has_left() -> None:
-    coin = Asset.crypto("BTC/USD", increment=D("1e-9"), min_qty=D("0.0001"), max_cost=D(1000))
-    bench = Bench(
-        spec("A", {("BTC/USD", 0): 1, ("BTC/USD", 5): -1}, max_position_size="0.5"),
-        assets={"BTC/USD": coin},
-    )
-    bench.minute(0, {"BTC/USD": "100"})
-    for order in list(bench.books.orders.open()):
-        bench.fill(order)
-    outcome = bench.minute(5, {"BTC/USD": "100"})
-    held, pieces = bench.position("A", "BTC/USD"), sends(outcome)
-    assert len(pieces) == 5
-    assert sum(qty for _, qty in pieces) == held
-    taken(bench, qty="20", symbol="BTC/USD")
-    left = bench.engine.reconsider(outcome.commands, bench.now)
-    assert sends(left) == pieces[-2:]
-    assert sum(qty for _, qty in sends(left)) <= held - 20
 
 
 @pytest.mark.parametrize(("cash", "is_sent"), [("0", True), ("5000", True), ("5001", False)])

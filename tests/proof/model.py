@@ -19,6 +19,8 @@ WIDE = Context(prec=90)
 NOUGHT = Decimal(0)
 COIN_PLACES = Decimal("1e-9")
 CRYPTO_RATE = Decimal("0.0025")
+MOST_COIN_DOLLARS = 200_000
+"""Alpaca takes no order of coins for more."""
 ENDED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 OVER = ENDED | {"denied"}
 """How an order ends in the journal: the broker does not know one that was denied."""
@@ -333,6 +335,8 @@ class Brokerage:
             raise Refused(422, 42210000, f"invalid time_in_force {tif}")
         if qty < listing.least or qty != round(qty, listing.places):
             raise Refused(422, 42210000, f"invalid qty {qty}")
+        if listing.crypto and qty * self._price(listing.symbol) > MOST_COIN_DOLLARS:
+            raise Refused(403, 40310000, f"more than {MOST_COIN_DOLLARS} dollars in one order")
         for other in self.open_orders(listing.symbol):
             if other.side != side:
                 raise Refused(

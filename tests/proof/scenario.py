@@ -26,6 +26,8 @@ from tests.proof.together import perhaps_together
 ACCOUNT = "PA3PROOF"
 DAYS = (date(2026, 3, 17), date(2026, 7, 2), date(2026, 3, 9), date(2026, 11, 2))
 HISTORY_MINUTES = 45
+RICHES = 50
+"""How many times the usual capital a rich world has: a position of coins is beyond one order."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,6 @@ def scenario(
         kills = sorted(rng.randrange(1, rng.choice((60, 600, 2500))) for _ in range(count))
     configs = _configs(rng, market, listings)
     strategies = [strategy for config in configs for strategy in config["strategies"]]
-    capital = sum((Decimal(str(s["initial_cash"])) for s in strategies), Decimal(0))
     whole_cents = rng.random() < 0.25
     spare, tape = rng.choice((1_000, 50_000)), Tape(rng, spans)
     cents_only, has_budget = whole_cents or rng.random() < 0.5, rng.random() < 0.2
@@ -89,6 +90,10 @@ def scenario(
     last_end = further[-1][1] if further else ends
     settles = following.opens if is_away or market != "crypto" else last_end
     settles += timedelta(minutes=2) if market != "stocks" else timedelta(minutes=-5)
+    if market != "stocks" and rng.random() < 0.3:
+        for strategy in strategies:
+            strategy["initial_cash"] *= RICHES
+    capital = sum((Decimal(str(s["initial_cash"])) for s in strategies), Decimal(0))
     return Scenario(
         listings,
         tuple(hours),

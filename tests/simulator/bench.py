@@ -9,7 +9,7 @@ from functools import lru_cache
 from simulator.calendar import Calendar
 from simulator.fills import fill_model
 from simulator.market import Market
-from simulator.rules import CRYPTO_MAXIMUM, read_ticket
+from simulator.rules import read_ticket
 from simulator.values import MINUTE, Bar, Order, Update
 from simulator.venue import Venue
 
@@ -46,7 +46,6 @@ class Bench:
             fill_model(model),
             lambda: f"id-{next(numbers)}",
             fee_rate=Decimal(fee_rate),
-            coin_maximum=CRYPTO_MAXIMUM,
         )
         self.now = now
         self._tape: dict[str, list[Bar]] = {}
