@@ -77,8 +77,11 @@ class OrderDesk:
     ) -> None:
         """Sell the whole position, or `at_most` so many units of it.
 
-        An open buy of the strategy is ended first (see `settle`).
+        An open buy of the strategy is ended first (see `settle`). Between two sessions nothing is
+        ordered: the next one does it.
         """
+        if self._plan is None:
+            return
         own = self.books.orders.open_of(strategy, symbol)
         if own and not self._end_buys(own, reason, now):
             return
@@ -212,24 +215,13 @@ class OrderDesk:
         """Once an order has ended: sell what is left to sell after it; release the next."""
         if order.is_open:
             return
-        reason = self._reason_to_sell_after(order)
+        reason = reason_to_sell_after(order, self.assets)
         if reason is not None and not self._bought_since(order):
             mark = self.books.ledger.marks.get(order.symbol, order.decision_price)
             self.exit(order.strategy, order.symbol, mark, reason, now)
             self.intents.end_minute(now)
         if not self._apart:
             self._release_next(order.symbol, now)
-
-    def _reason_to_sell_after(self, ended: Order) -> Reason | None:
-        """Why its strategy sells what it still holds: the order was withdrawn, or it is an exit
-        that sold as much as one order may."""
-        if ended.cancel_reason not in (None, Reason.REMOVED):
-            return ended.cancel_reason
-        if ended.side is Side.BUY or ended.status is not OrderStatus.FILLED:
-            return None
-        asset = self.assets.get(ended.symbol)
-        whole = asset is None or not asset.is_most(ended.qty, ended.decision_price)
-        return None if whole else ended.reason
 
     def _bought_since(self, ended: Order) -> bool:
         """Whether its strategy bought the ticker again, so that late news is no reason to sell."""
@@ -263,3 +255,15 @@ class OrderDesk:
                 continue
             self.blotter.record(r.OrderReleased(now, waiting.client_order_id))
             self.intents.submit(waiting.client_order_id, waiting.symbol, waiting.side, waiting.qty)
+
+
+def reason_to_sell_after(ended: Order, assets: Mapping[str, Asset]) -> Reason | None:
+    """Why a strategy sells what it still holds after an order: that was withdrawn, or it is an exit
+    that sold as much as one order may."""
+    if ended.cancel_reason not in (None, Reason.REMOVED):
+        return ended.cancel_reason
+    if ended.side is Side.BUY or ended.status is not OrderStatus.FILLED:
+        return None
+    asset = assets.get(ended.symbol)
+    whole = asset is None or not asset.is_most(ended.qty, ended.decision_price)
+    return None if whole else ended.reason

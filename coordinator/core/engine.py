@@ -85,6 +85,8 @@ class Engine:
         self._gate = Gate(books, self._desk.intents, plan, controls, apart)
         self._decider = Decider(self._router, self.lanes, self._desk, self._gate)
         self._closed = False
+        self._unfinished = set[str]()
+        """Tickers on whose next bar an exit goes on that a restart interrupted."""
         self._rollover = Rollover(books, plan, self._record, self.specs)
 
     @exactly
@@ -130,6 +132,7 @@ class Engine:
         self._heed_halts(now)
         self._liquidation.end_untraded(now)
         self._desk.resume(unsent, now)
+        self._unfinished = {symbol for _, symbol in self._liquidation.unfinished()}
         self._router.refresh()
         return self._blotter.out
 
@@ -203,10 +206,18 @@ class Engine:
             self._freeze_leaps(group, message.now)
             self._record(r.BarsSeen(message.now, message.origin, tuple(group)))
             self._desk.on_next_bars(group, message.now)
+            if self._unfinished and not self._closed:
+                self._finish_exits(group, message.now)
             self.lanes.feed_all(group)
             if not self._closed:
                 own = [b for b in group if newest[b.symbol] is b] if newest else group
                 self._decider.decide_all(own, message.now)
+
+    def _finish_exits(self, bars: Sequence[Bar], now: datetime) -> None:
+        """Sell, on the next bar, what strategies wanted out of when a restart interrupted them."""
+        symbols = self._unfinished & {bar.symbol for bar in bars}
+        self._unfinished -= symbols
+        self._liquidation.finish_exits(symbols, now)
 
     def _keep_corrections(self, message: m.BarsArrived) -> None:
         """Record late corrections of bars that were decided on; they decide nothing again."""

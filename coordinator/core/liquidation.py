@@ -6,16 +6,16 @@ is left that could be sold. UNASSIGNED's positions are never sold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from coordinator.core.books import Books
-from coordinator.core.desk import OrderDesk
+from coordinator.core.desk import OrderDesk, reason_to_sell_after
 from coordinator.core.flat import sellable
 from coordinator.core.ledger import Position
 from coordinator.core.left_behind import is_left_standing
-from coordinator.core.orders import OrderStatus
+from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.reload import Removal
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
@@ -73,6 +73,24 @@ class Liquidation:
                     self.desk.withdraw(order, Reason.REMOVED, now)
             elif order.strategy in self.books.days and whose not in self.traded:
                 self.end_orders(*whose, self._removal(*whose), now)
+
+    def unfinished(self) -> dict[tuple[str, str], Reason]:
+        """By (strategy, ticker), why a strategy wanted out whose order ended while nobody ran:
+        what it holds was not sold. It has ordered nothing since."""
+        last = {(o.strategy, o.symbol): o for o in self.books.orders if not o.never_at_broker}
+        wanted = {
+            whose: reason_to_sell_after(order, self.assets)
+            for whose, order in last.items()
+            if whose in self.traded and _may_have_left(order)
+        }
+        return {whose: reason for whose, reason in wanted.items() if reason is not None}
+
+    def finish_exits(self, symbols: Collection[str], now: datetime) -> None:
+        """Sell what is `unfinished` on these tickers, as the orders' own end would have."""
+        for (strategy, symbol), reason in self.unfinished().items():
+            if symbol in symbols and self.can_trade(symbol, now):
+                self.desk.exit(strategy, symbol, self.books.ledger.marks[symbol], reason, now)
+        self.desk.intents.end_minute(now)
 
     def _removal(self, strategy: str, symbol: str) -> Removal:
         """What becomes of a position that is not traded any more."""
@@ -133,3 +151,10 @@ class Liquidation:
             for order in self.books.orders
             if (order.strategy, order.symbol, order.side) == (strategy, symbol, Side.SELL)
         )
+
+
+def _may_have_left(order: Order) -> bool:
+    """Whether an order has ended, and its strategy may hold something because of it."""
+    if order.side is Side.BUY or order.cancel_reason is None:
+        return not order.is_open and bool(order.booked_qty)
+    return not order.is_open and order.booked_qty < order.qty

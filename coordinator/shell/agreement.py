@@ -26,7 +26,7 @@ from coordinator.core.postings import FEE_DAYS
 from coordinator.core.reconcile import Reconciler, comparable_cash, compare, explain
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
-from coordinator.core.values import MINUTE, Reason, exactly
+from coordinator.core.values import MINUTE, exactly
 from coordinator.errors import BrokerRejected, SafetyRefusal
 from coordinator.shell.broker import Broker
 from coordinator.shell.evidence import Evidence, gather
@@ -267,15 +267,11 @@ def settle_orders(
     """Settle the orders that an earlier process left open, on the broker's evidence.
 
     Returns the records, and the ids of orders that never left this machine and were decided within
-    the last minute: they may be sent again under the same id. Older ones are dropped as stale. An
-    exit that waited for a cancellation is dropped, and decided anew on the next bar; an order of a
-    strategy that was removed is still to be cancelled.
+    the last minute: they may be sent again under the same id. Older ones are dropped as stale. What
+    is to be cancelled still is, and the session sells what such an order left (`Liquidation`).
     """
     desk = OrderDesk.at_rest(books, assets)
     reports = Reports(desk, crypto_fee_rate)
-    for order in books.orders:
-        if order.cancel_reason is not Reason.REMOVED:
-            order.cancel_reason = None
     desk.drop_waiting(now, older_than=MINUTE)
     sent = _sent(books)
     old = _old(sent, now)

@@ -15,9 +15,10 @@ from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.risk import COIN_ORDER_DOLLARS, MOST_COIN_DOLLARS, Asset
 from coordinator.core.values import Side, exactly
 from coordinator.shell import wire
+from coordinator.shell.agreement import settle_orders
 from simulator.assets import asset_of
 from simulator.shapes import asset_json
-from tests.coordinator.bench import Bench, D, bust, spec
+from tests.coordinator.bench import Bench, D, bust, report, spec
 
 COIN = wire.parse_asset(asset_json(asset_of("BTC/USD")), "BTC/USD")
 BOUGHT = D("3.8")
@@ -69,6 +70,20 @@ def test_each_order_is_as_large_as_the_newest_price_allows() -> None:
     bench.minute(2, {"BTC/USD": "190000"})
     bench.fill(sales(bench)[0], "190000")
     assert [order.qty for order in sales(bench)][1:] == [D(1)]
+
+
+def test_a_restart_that_finds_a_part_sold_sells_the_next_one_at_the_next_bar() -> None:
+    bench = wants_out()
+    sale = sales(bench)[0]
+    execution = m.Execution("x", sale.qty, D(150_000), sale.qty, bench.now)
+    filled = report(sale, OrderStatus.FILLED, sale.qty, bench.now, "150000", execution)
+    known = {sale.client_order_id: [filled]}
+    assert settle_orders(bench.books, {"BTC/USD": COIN}, known, bench.now)[1] == []
+    assert sales(bench) == [sale], "an order is of a session"
+    again = Bench(*bench.specs, books=bench.books, assets={"BTC/USD": COIN})
+    assert again.engine.resume((), bench.now).commands == []
+    again.minute(2, {"BTC/USD": "150000"})
+    assert [(side, qty) for _, _, side, qty in again.sent()] == [(Side.SELL, sale.qty)]
 
 
 def test_a_sale_that_is_ended_before_it_is_filled_waits_for_the_next_signal() -> None:

@@ -18,6 +18,7 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls
 from coordinator.core.fees import CRYPTO_FEE_RATE
+from coordinator.core.ledger import Position
 from coordinator.core.orders import OrderStatus, Phase
 from coordinator.core.reconcile import compare
 from coordinator.core.session import SessionPlan
@@ -37,7 +38,7 @@ from coordinator.shell.rest import Api
 from coordinator.shell.run import Run, Started
 from coordinator.shell.session import end_session
 from simulator.server import Simulator, SimulatorOptions
-from tests.coordinator.bench import STOCKS, Bench, D, asset, bar, order_id, spec
+from tests.coordinator.bench import STOCKS, Bench, D, asset, bar, order_id, report, spec
 
 SELL = Side.SELL
 SETUP = Setup("bench", "paper", "iex", "hash", (), Controls(), False, CRYPTO_FEE_RATE)
@@ -185,7 +186,7 @@ def test_what_was_in_line_behind_an_order_that_ended_meanwhile_is_sent_once() ->
         assert bench.position("A", "SPY") == D(0)
 
 
-def test_a_wish_to_get_out_is_not_acted_on_before_the_next_bar() -> None:
+def test_a_wish_to_get_out_that_waited_for_its_buy_is_acted_on_at_the_next_bar() -> None:
     with venue() as broker:
         bench = Bench(spec("A", {("SPY", 0): 1, ("SPY", 1): -1}, cash="1000"), plan=STOCKS)
         bench.minute(0, {"SPY": "100"})
@@ -195,6 +196,42 @@ def test_a_wish_to_get_out_is_not_acted_on_before_the_next_bar() -> None:
         assert settled(bench, broker)[1] == []
         assert bench.position("A", "SPY") == sent(bench).qty
         assert [o.client_order_id for o in bench.books.orders] == [order_id("A")]
+    again = Bench(*bench.specs, books=bench.books, plan=STOCKS)
+    assert again.engine.resume((), bench.now).commands == []
+    for minute in (2, 3):
+        again.minute(minute, {"SPY": "100"})
+    assert again.sent() == [("A", "SPY", SELL, bench.order("A").qty)]
+    again.fill(again.order("A", 2))
+    again.minute(4, {"SPY": "100"})
+    assert len(again.sent()) == 1, "it is sold once"
+
+
+def test_a_purchase_that_was_to_be_cancelled_still_is_after_a_restart() -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1, ("SPY", 1): -1}, cash="1000"), plan=STOCKS)
+    bench.minute(0, {"SPY": "100"})
+    bench.minute(1, {"SPY": "100"})
+    stands = report(bench.order("A"), OrderStatus.NEW, "0", bench.now)
+    known = {stands.client_order_id: [stands]}
+    assert agreement.settle_orders(bench.books, {"SPY": asset("SPY")}, known, bench.now)[1] == []
+    again = Bench(*bench.specs, books=bench.books, plan=STOCKS)
+    again.engine.resume((), bench.now)
+    again.minute(2, {"SPY": "100"})
+    assert again.commands == [m.CancelOrder(order_id("A"), stands.broker_order_id)]
+    again.fill(again.order("A"), qty="4")
+    again.update(again.order("A"), OrderStatus.CANCELED, "4")
+    assert again.sent() == [("A", "SPY", SELL, D(4))]
+
+
+def test_what_a_strategy_was_given_since_it_got_out_is_not_sold_by_a_restart() -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1, ("SPY", 1): -1}, cash="1000"), plan=STOCKS)
+    bench.minute(0, {"SPY": "100"})
+    bench.minute(1, {"SPY": "100"})
+    bench.update(bench.order("A"), OrderStatus.CANCELED)
+    bench.books.ledger["A"].positions["SPY"] = Position(D(3), D(300))
+    again = Bench(*bench.specs, books=bench.books, plan=STOCKS)
+    again.engine.resume((), bench.now)
+    again.minute(2, {"SPY": "100"})
+    assert again.sent() == []
 
 
 def test_books_that_do_not_sum_are_refused_with_both_figures() -> None:
