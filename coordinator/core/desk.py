@@ -264,6 +264,8 @@ def reason_to_sell_after(ended: Order, assets: Mapping[str, Asset]) -> Reason | 
         return ended.cancel_reason
     if ended.side is Side.BUY or ended.status is not OrderStatus.FILLED:
         return None
+    if ended.booked_qty < ended.qty and not ended.corrected:
+        return None  # REST tells first that it is filled, and then its executions, one by one
     asset = assets.get(ended.symbol)
     whole = asset is None or not asset.is_most(ended.qty, ended.decision_price)
     return None if whole else ended.reason

@@ -72,6 +72,17 @@ def test_each_order_is_as_large_as_the_newest_price_allows() -> None:
     assert [order.qty for order in sales(bench)][1:] == [D(1)]
 
 
+def test_the_next_one_waits_for_every_execution_of_the_last_one() -> None:
+    bench = wants_out()
+    sale = sales(bench)[0]
+    for part in (sale.qty - 1, sale.qty):  # as REST tells of it: filled, and one by one
+        assert sales(bench) == [sale]
+        qty = part - sale.booked_qty
+        execution = m.Execution(f"x{part}", qty, D(150_000), part, bench.now)
+        bench.handle(report(sale, OrderStatus.FILLED, part, bench.now, "150000", execution))
+    assert len(sales(bench)) == 2
+
+
 def test_a_restart_that_finds_a_part_sold_sells_the_next_one_at_the_next_bar() -> None:
     bench = wants_out()
     sale = sales(bench)[0]
