@@ -93,6 +93,7 @@ class World:
         self.where: list[str] = []
         self.journal_path: Path | None = None
         self._kills = list(self.play.kills)
+        self._is_traded = False
         self.hand.busy &= kills is None
         self._begin_with_something()
         path = home / "requests"
@@ -209,7 +210,7 @@ class World:
         gc.collect()  # what earlier worlds left: no session of this one looks at it again
         self.loop.set_exception_handler(self._on_loop_error)
         await self._trade()
-        self.faults.over = True
+        self.faults.over = self._is_traded = True
         self._kills.clear()
         await asyncio.sleep(60.0)
         self.office.end_of_day()
@@ -270,7 +271,8 @@ class World:
         return [process for trader in self.traders if (process := trader.living) is not None]
 
     def _stop(self) -> None:
-        for process in self._living():
+        """End what still trades, but not the process that only looks what is left of the day."""
+        for process in [] if self._is_traded else self._living():
             process.stop.set()
 
     def _minute(self, ends: datetime) -> None:
