@@ -74,10 +74,10 @@ _DISCREPANCIES = """
     WHERE list_contains($1, session_id) ORDER BY found_at
 """
 # The drawdown includes falls from one day to a later one, and those within a day.
-_FALLS = """
+_PNL = """
     WITH days AS (
         SELECT *, product(1 + coalesce(return_pct, 0)) OVER so_far AS growth
-        FROM stg_days AS d WHERE {which}
+        FROM stg_days WHERE list_contains($1, session_id)
         WINDOW so_far AS (PARTITION BY strategy ORDER BY began_at ROWS UNBOUNDED PRECEDING)
     ), falls AS (
         SELECT *, 1 - growth / greatest(1, max(growth) OVER (
@@ -87,10 +87,6 @@ _FALLS = """
     SELECT strategy, round(sum(net_pnl), 2) AS net_pnl,
            product(1 + coalesce(return_pct, 0)) - 1 AS "return",
            max(greatest(max_drawdown, fall)) AS max_drawdown, sum(fills)::BIGINT AS fills,
-"""
-_PNL = (
-    _FALLS.format(which="list_contains($1, session_id)")
-    + """
            round(arg_min(start_equity, began_at), 2) AS start_equity,
            round(arg_max(end_equity, began_at), 2) AS end_equity,
            round(sum(transfers), 2) AS transfers, round(sum(realized_pnl), 2) AS realized,
@@ -98,23 +94,30 @@ _PNL = (
     FROM falls GROUP BY strategy
     ORDER BY strategy = 'UNASSIGNED', abs(sum(net_pnl)) DESC, strategy
 """
-)
 _TOTAL = """
     SELECT coalesce(sum(net_pnl), 0), coalesce(sum(fees), 0), coalesce(sum(fills), 0)::BIGINT
     FROM stg_days WHERE list_contains($1, session_id)
 """
-_SHADOWS = (
-    _FALLS.format(
-        which="""mode = 'shadow' AND strategy <> 'UNASSIGNED' AND EXISTS (
+_SHADOWS = """
+    WITH days AS (
+        SELECT *, product(1 + coalesce(return_pct, 0)) OVER so_far AS growth
+        FROM stg_days AS d
+        WHERE mode = 'shadow' AND strategy <> 'UNASSIGNED' AND EXISTS (
             FROM sessions AS s WHERE list_contains($1, s.session_id)
                  AND d.account = $2 || s.account AND d.coordinator = s.coordinator
-                 AND d.session_date = s.session_date)"""
+                 AND d.session_date = s.session_date)
+        WINDOW so_far AS (PARTITION BY strategy ORDER BY began_at ROWS UNBOUNDED PRECEDING)
+    ), falls AS (
+        SELECT *, 1 - growth / greatest(1, max(growth) OVER (
+            PARTITION BY strategy ORDER BY began_at ROWS UNBOUNDED PRECEDING)) AS fall
+        FROM days
     )
-    + """
+    SELECT strategy, round(sum(net_pnl), 2) AS net_pnl,
+           product(1 + coalesce(return_pct, 0)) - 1 AS "return",
+           max(greatest(max_drawdown, fall)) AS max_drawdown, sum(fills)::BIGINT AS fills,
            list_last(list(session_id ORDER BY opened_at)) AS session
     FROM falls GROUP BY strategy ORDER BY strategy
 """
-)
 # Each strategy's last session: coordinators that share an account have sessions of their own.
 _HELD = """
     WITH ends AS (

@@ -292,7 +292,7 @@ def parse_asset(raw: Raw, symbol: str) -> Asset:
         if min(step, least) <= 0:
             raise Malformed(f"{symbol} in steps of {step}, {least} at least")
         asset = Asset.crypto(symbol, increment=step, min_qty=max(step, least))
-    return asset if tradable else Asset(symbol, asset.increment, asset.min_qty, ZERO, False)
+    return asset if tradable else replace(asset, min_cost=ZERO, tradable=False)
 
 
 def _execution(
