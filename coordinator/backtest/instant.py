@@ -195,6 +195,8 @@ class Instant:
             reason = risk.exit_reason(book.spec.limits, position, close, signal)
             if reason is not None:
                 qty = seat.asset.floor(position.qty)
+                if seat.asset.at_once(qty, close) < qty:
+                    raise Unfit(f"one order may not be for all it holds of {seat.symbol}")
                 self._intend(seat, Side.SELL, qty, close, reason)
                 return
         elif signal > 0 and self._enter(seat, minute, seat.reel.close(place)):

@@ -54,7 +54,9 @@ def attribute(books: Books, activity: m.Activity, now: datetime) -> list[r.Activ
 
 
 def _taken_back(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
-    """The shares of the activity that this one takes back, with the opposite sign."""
+    """The shares of the activity that this one takes back, with the opposite sign; of one that
+    corrected another and is called off, its own."""
+    names = [activity.takes_back, activity.activity_id if activity.is_void else ""]
     return [
         replace(
             share,
@@ -64,9 +66,8 @@ def _taken_back(books: Books, activity: m.Activity, now: datetime) -> list[r.Act
             amount=-share.amount,
             allocated_by="taken back",
         )
-        for share in (
-            books.posted.reversible.of(activity.takes_back) if activity.takes_back else ()
-        )
+        for name in dict.fromkeys(filter(None, names))
+        for share in books.posted.reversible.of(name)
     ]
 
 

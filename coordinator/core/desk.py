@@ -260,8 +260,8 @@ class OrderDesk:
 def reason_to_sell_after(ended: Order, assets: Mapping[str, Asset]) -> Reason | None:
     """Why a strategy sells what it still holds after an order: that was withdrawn, or it is an exit
     that sold as much as one order may."""
-    if ended.cancel_reason not in (None, Reason.REMOVED):
-        return ended.cancel_reason
+    if ended.cancel_reason is not None:
+        return None if ended.cancel_reason is Reason.REMOVED else ended.cancel_reason
     if ended.side is Side.BUY or ended.status is not OrderStatus.FILLED:
         return None
     if ended.booked_qty < ended.qty and not ended.corrected:

@@ -186,6 +186,11 @@ class Engine:
             for one in ([ticker] if ticker else spec.tickers)
         )
 
+    @property
+    def crosses(self) -> bool:
+        """Whether opposite orders of one minute are matched inside."""
+        return self._desk.intents.crossing
+
     def without_rules(self) -> list[str]:
         """The symbols that strategies hold or have on order, and that cannot be sold until an
         AssetRead comes: shares that were imported, came from another ticker, or moved here."""
@@ -206,11 +211,11 @@ class Engine:
             self._freeze_leaps(group, message.now)
             self._record(r.BarsSeen(message.now, message.origin, tuple(group)))
             self._desk.on_next_bars(group, message.now)
-            if self._unfinished and not self._closed:
-                self._finish_exits(group, message.now)
             self.lanes.feed_all(group)
             if not self._closed:
                 own = [b for b in group if newest[b.symbol] is b] if newest else group
+                if self._unfinished:
+                    self._finish_exits(own, message.now)
                 self._decider.decide_all(own, message.now)
 
     def _finish_exits(self, bars: Sequence[Bar], now: datetime) -> None:

@@ -7,6 +7,7 @@ they are booked once more when they are posted: who paid them gets them back.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 
 from coordinator.core.records import ActivityBooked
@@ -14,6 +15,8 @@ from coordinator.core.values import ZERO
 
 GIVEN_BACK = "given back"
 """How such a fee was allocated when it was given back."""
+POSTED_WITHIN = timedelta(days=40)
+"""Some fees are posted once a month: what cash has more after so long has another cause."""
 
 
 @dataclass(slots=True)

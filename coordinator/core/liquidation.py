@@ -77,7 +77,8 @@ class Liquidation:
     def unfinished(self) -> dict[tuple[str, str], Reason]:
         """By (strategy, ticker), why a strategy wanted out whose order ended while nobody ran:
         what it holds was not sold. It has ordered nothing since."""
-        last = {(o.strategy, o.symbol): o for o in self.books.orders if not o.never_at_broker}
+        came = (o for o in self.books.orders if _was_judged(o))
+        last = {(order.strategy, order.symbol): order for order in came}
         wanted = {
             whose: reason_to_sell_after(order, self.assets)
             for whose, order in last.items()
@@ -101,8 +102,10 @@ class Liquidation:
     def _sell_given_up(self, now: datetime) -> None:
         """Sell what an edited configuration has given up, and end the orders that it left open."""
         for order in self.books.orders.open():
-            if order.cancel_reason is Reason.REMOVED:
-                self.desk.withdraw(order, Reason.REMOVED, now)  # a request can be lost
+            why, has_bars = order.cancel_reason, (order.strategy, order.symbol) in self.traded
+            left = why not in (None, Reason.FLATTEN) and not has_bars  # of FLATTEN, `go` asks again
+            if why is not None and (why is Reason.REMOVED or left):
+                self.desk.withdraw(order, why, now)  # a request can be lost
         for strategy, symbols in self.books.given_up.items():
             for symbol in symbols if strategy in self.books.days else ():
                 position = self.books.ledger[strategy].positions.get(symbol)
@@ -151,6 +154,11 @@ class Liquidation:
             for order in self.books.orders
             if (order.strategy, order.symbol, order.side) == (strategy, symbol, Side.SELL)
         )
+
+
+def _was_judged(order: Order) -> bool:
+    """Whether the broker has had an order; one that it refused waits for the next signal."""
+    return not order.never_at_broker or order.status is OrderStatus.REJECTED
 
 
 def _may_have_left(order: Order) -> bool:

@@ -23,6 +23,7 @@ from coordinator.core.discrepancies import (
     discrepancy_id,
     finding,
 )
+from coordinator.core.first_fees import POSTED_WITHIN
 from coordinator.core.ledger import Ledger, agrees, precision
 from coordinator.core.orders import OrderStatus
 from coordinator.core.postings import FEE_DAYS, TAKEN_BACK, Postings
@@ -127,8 +128,11 @@ def _overcharged(books: Books, found: DiscrepancyFound) -> Decimal:
 
 def _lacked_at_first(books: Books, found: DiscrepancyFound) -> bool:
     """Whether cash has more by fees that are booked, and that its first balance lacked already."""
+    began = books.posted.adopted_at
+    if began is None or found.at - began > POSTED_WITHIN or found.off < 0:
+        return False
     rounded = max(_hidden(books.posted, found.brokers), precision(found.brokers))
-    return found.off > 0 and books.posted.first_fees.may_be(found.off, rounded)
+    return books.posted.first_fees.may_be(found.off, rounded)
 
 
 def _may_be_fees(books: Books, found: DiscrepancyFound) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -62,21 +62,20 @@ def parse_account(raw: Raw) -> AccountView:
 
 
 class Bars:
-    """Tells what bars an account that trades these tickers, each time that this has changed.
+    """Tells what bars an account from trading, each time that this has changed.
 
     `told` are the bars that were told of; if None, those of the first account that it sees.
     """
 
-    def __init__(self, tickers: Sequence[str], told: tuple[str, ...] | None = None) -> None:
-        self._coins = any(map(is_crypto, tickers))
+    def __init__(self, told: tuple[str, ...] | None = None) -> None:
         self._told = told
 
-    def tell(self, account: AccountView) -> None:
-        """Log why Alpaca refuses orders now, or that it takes them again.
+    def tell(self, account: AccountView, tickers: Iterable[str]) -> None:
+        """Log why Alpaca refuses orders on these tickers now, or that it takes them again.
 
         Nothing ends for it: the bar may be lifted meanwhile, and positions are watched until then.
         """
-        bars = account.bars + (account.coin_bars if self._coins else ())
+        bars = account.bars + (account.coin_bars if any(map(is_crypto, tickers)) else ())
         told, self._told = self._told, bars
         if told is None or bars == told:
             return

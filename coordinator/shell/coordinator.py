@@ -184,7 +184,10 @@ class LiveSession:
                 self._hear_others()  # an operator may have taken what these would spend
                 if item.origin is r.Origin.BACKFILL:
                     self.watchdog.repaired(self.intake.unseen(item.bars))
-                self._commit(self.engine.handle(item))
+                if self.engine.crosses:  # what is matched inside cannot be dropped any more
+                    self._decide_informed(item)
+                else:
+                    self._commit(self.engine.handle(item))
                 self._narrator.warmth(self.engine.lanes)
                 if item.origin is r.Origin.BACKFILL:
                     for minute in self.intake.close_gap():

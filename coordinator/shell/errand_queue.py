@@ -33,7 +33,8 @@ def _nothing() -> list[m.Message]:
 class Errand:
     """A request to the broker about one order.
 
-    `work` raises NotYet if the request budget is used up; it is then run again from its start.
+    `work` raises NotYet if the request budget is used up, or the broker busy; it is then run again
+    from its start.
     `deliver` is called once on the loop, with the messages that `work` returned, or with those of
     `unsent` if it was never begun: removed by a cancellation, or still queued at `deadline_s` of
     local time.
@@ -120,7 +121,7 @@ class ErrandQueue:
             self._waiting[errand.urgency].remove(errand)
         self._soonest_s = min((errand.deadline_s for errand in self._queued()), default=math.inf)
         for errand in late:
-            log.warning("%s was not sent: its time was over before its turn", errand.order_id)
+            log.warning("%s is not sent: its time was over before its turn", errand.order_id)
             errand.deliver(errand.unsent())
 
     def close(self) -> None:

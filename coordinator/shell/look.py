@@ -55,7 +55,7 @@ class Looks:
         self._books = books
         self._since = since
         self._doubtful = doubtful
-        self._bars = Bars(())
+        self._bars = Bars()
         self._owners: dict[str, m.OrderUpdate] = {}
         self._replaced: list[m.OrderUpdate] = []
         """Orders that the next answer reports because a human replaced them."""
@@ -71,7 +71,7 @@ class Looks:
         set_aside: tuple[Decimal, ...] = ()
         if depth is not Depth.ORDERS:
             account = self._broker.account()
-            self._bars.tell(account)
+            self._bars.tell(account, list(self._books.last_bar))
             cash, number, set_aside = account.cash, account.number, account.set_aside
             positions = {held.symbol: held.qty for held in self._broker.positions()}
         open_orders = self._broker.open_orders()
@@ -271,7 +271,10 @@ class Looks:
         return tuple(
             one
             for one in listed
-            if one.takes_back or one.day > since.date() or (one.at is not None and one.at > seen)
+            if one.is_void
+            or self._books.posted.reversible.of(one.takes_back)
+            or one.day > since.date()
+            or (one.at is not None and one.at > seen)
         )
 
     def _seen_until(self, now: datetime) -> datetime:

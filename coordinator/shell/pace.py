@@ -31,7 +31,7 @@ Pace = Callable[[Api, Urgency], None]
 
 
 class NotYet(Exception):
-    """A request's turn comes in `wait_s` local seconds. Nothing was sent."""
+    """A request's turn comes in `wait_s` local seconds: nothing of it has taken effect."""
 
     def __init__(self, wait_s: float) -> None:
         self.wait_s = wait_s

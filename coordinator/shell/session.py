@@ -198,7 +198,7 @@ def reach(run: Run, ports: Ports) -> Reached:
     broker = run.broker(ports)
     account = broker.account()
     run.check_account(account.number)
-    Bars(run.setup.tickers, told=()).tell(account)
+    Bars(told=()).tell(account, run.setup.tickers)
     clock = BrokerClock(run.speed, ports.monotonic)
     now = broker.clock()
     clock.advance(now)

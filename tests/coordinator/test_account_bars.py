@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from coordinator.shell.account import Bars, parse_account
+from coordinator.shell.broker import Broker
+from coordinator.shell.look import Looks
+from coordinator.shell.rest import Api
+from coordinator.shell.watchdog import Depth
+from tests.coordinator.bench import Bench, spec
+from tests.coordinator.test_look import Lists
 
 IN_ORDER = {
     "account_number": "PA1",
@@ -38,7 +45,7 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], str]] = [
 def test_what_bars_an_account_is_told_at_a_start(
     told: dict[str, Any], tickers: tuple[str, ...], said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    Bars(tickers, told=()).tell(parse_account(IN_ORDER | told))
+    Bars(told=()).tell(parse_account(IN_ORDER | told), tickers)
     assert said in caplog.text
     assert bool(said) == bool(caplog.records)
 
@@ -49,9 +56,30 @@ def test_a_session_tells_once_of_each_change_and_not_again_of_what_its_start_tol
     caplog.set_level(logging.INFO, "coordinator")
     fine = parse_account(IN_ORDER)
     suspended = parse_account(IN_ORDER | {"trade_suspended_by_user": True})
-    bars = Bars(STOCKS)
+    bars = Bars()
     for account in (suspended, suspended, fine, fine, suspended, suspended):
-        bars.tell(account)
+        bars.tell(account, STOCKS)
     lifted, again = caplog.messages
     assert lifted == "Alpaca takes the account's orders again"
     assert "will refuse orders" in again
+
+
+def test_looks_of_a_session_that_trades_coins_tell_that_alpaca_takes_none_any_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Account(Lists):
+        status = "ACTIVE"
+
+        def get(self, api: Api, path: str, query: Mapping[str, Any]) -> Any:
+            if path == "/account":
+                return IN_ORDER | {"crypto_status": self.status}
+            return super().get(api, path, query)
+
+    bench = Bench(spec("A", {("BTC/USD", 9): 1}))
+    bench.minute(0, {"BTC/USD": "50000"})
+    account = Account(bench.now.isoformat(), [], None)
+    looks = Looks(Broker(account, feed="iex"), bench.books, bench.now)
+    for account.status in ("ACTIVE", "SUSPENDED", "SUSPENDED"):
+        looks.take(0, Depth.ACCOUNT)
+    [line] = [line for line in caplog.messages if "will refuse orders" in line]
+    assert "its crypto_status is SUSPENDED" in line

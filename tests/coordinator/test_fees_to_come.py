@@ -154,6 +154,16 @@ def test_fees_that_the_first_cash_lacked_already_are_not_paid_again_when_they_ar
     assert bench.books.ledger[other].fees == 0
 
 
+@pytest.mark.parametrize(("days", "explained"), [(1, True), (39, True), (41, False)])
+def test_cash_that_comes_months_later_is_no_fee_that_was_set_aside_at_first(
+    days: int, *, explained: bool
+) -> None:
+    bench = first_seen(REG, sells=False)
+    bench.now += timedelta(days=days)
+    looks(bench, bench.books.ledger.net_cash() + REG)
+    assert found(bench) == ([] if explained else ["cash"])
+
+
 def test_what_is_given_back_once_is_not_given_back_again() -> None:
     bench = first_seen(REG, sells=False)
     whole = bench.books.ledger.net_cash() + REG

@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 
 from coordinator.core import messages as m
 from coordinator.core.orders import Order, OrderStatus
+from coordinator.core.records import Origin
+from coordinator.core.reload import Removal
 from coordinator.core.risk import COIN_ORDER_DOLLARS, MOST_COIN_DOLLARS, Asset
 from coordinator.core.values import Side, exactly
 from coordinator.shell import wire
 from coordinator.shell.agreement import settle_orders
 from simulator.assets import asset_of
 from simulator.shapes import asset_json
-from tests.coordinator.bench import Bench, D, bust, report, spec
+from tests.coordinator.bench import Bench, D, bar, bust, report, spec
+from tests.coordinator.test_reload import reload
 
 COIN = wire.parse_asset(asset_json(asset_of("BTC/USD")), "BTC/USD")
 BOUGHT = D("3.8")
@@ -95,6 +98,32 @@ def test_a_restart_that_finds_a_part_sold_sells_the_next_one_at_the_next_bar() -
     assert again.engine.resume((), bench.now).commands == []
     again.minute(2, {"BTC/USD": "150000"})
     assert [(side, qty) for _, _, side, qty in again.sent()] == [(Side.SELL, sale.qty)]
+
+
+def test_of_a_repaired_gap_the_next_one_is_as_large_as_the_newest_price_allows() -> None:
+    bench = wants_out("100000")
+    (sale,) = sales(bench)
+    sold = m.Execution("x", sale.qty, D(100_000), sale.qty, bench.now)
+    told = report(sale, OrderStatus.FILLED, sale.qty, bench.now, "100000", sold)
+    settle_orders(bench.books, {"BTC/USD": COIN}, {sale.client_order_id: [told]}, bench.now)
+    again = Bench(*bench.specs, books=bench.books, assets={"BTC/USD": COIN})
+    again.engine.resume((), bench.now)
+    gap = {2: "100000", 3: "115000", 62: "130000"}
+    again.bars(*(bar("BTC/USD", *one) for one in gap.items()), origin=Origin.BACKFILL)
+    (rest,) = sales(again)[1:]
+    assert rest.decision_price == 130_000
+    assert rest.qty * 130_000 <= COIN_ORDER_DOLLARS
+
+
+def test_what_an_edited_file_keeps_is_not_sold_on_though_a_part_of_it_was_on_its_way() -> None:
+    bench = wants_out()
+    (sale,) = sales(bench)
+    held = bench.position("A", "BTC/USD")
+    other = spec("B", {("ETH/USD", 50): 1}, cash="1000")
+    assert reload(bench, other, removal=Removal.DORMANT).done
+    bench.fill(sale, "150000")  # before its cancellation is carried out
+    assert sales(bench) == [sale]
+    assert bench.position("A", "BTC/USD") == held - sale.qty
 
 
 def test_a_sale_that_is_ended_before_it_is_filled_waits_for_the_next_signal() -> None:

@@ -80,6 +80,15 @@ TAKEN_BACK: dict[str, tuple[list[dict[str, str]], str]] = {
         ],
         "9",
     ),
+    "another one corrected it, and that is called off": (
+        [
+            DIVIDEND,
+            listed("20260317::d-2", "DIV", symbol="SPY", previous_id="d-1", status="correct")
+            | {"net_amount": "9"},
+            listed("20260317::d-2", "DIV", symbol="SPY", previous_id="d-1") | CANCELED,
+        ],
+        "0",
+    ),
     "it is canceled, and another one has the right amount": (
         [DIVIDEND | CANCELED, listed("20260317::d-2", "DIV", symbol="SPY") | {"net_amount": "9"}],
         "9",

@@ -150,6 +150,7 @@ def test_a_look_in_doubt_asks_for_activities_that_were_listed_with_a_date_of_lon
         old | {"id": "whenever"},
         old | {"id": "lately", "date": "2026-03-16"},
         old | {"id": "called off", "created_at": "2026-01-06T12:00:00Z", "status": "canceled"},
+        old | {"id": "right", "previous_id": "then", "created_at": "2026-01-07T12:00:00Z"},
     ]
     broker = Broker(Dividends(bench.now.isoformat(), [], None), feed="iex")
     seen = Looks(broker, bench.books, bench.now).take(0, Depth.ACTIVITIES)

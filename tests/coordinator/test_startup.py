@@ -39,6 +39,7 @@ from coordinator.shell.run import Run, Started
 from coordinator.shell.session import end_session
 from simulator.server import Simulator, SimulatorOptions
 from tests.coordinator.bench import STOCKS, Bench, D, asset, bar, order_id, report, spec
+from tests.coordinator.test_reload import reload
 
 SELL = Side.SELL
 SETUP = Setup("bench", "paper", "iex", "hash", (), Controls(), False, CRYPTO_FEE_RATE)
@@ -481,3 +482,44 @@ def test_an_order_is_never_sent_again_by_itself(tmp_path: Path) -> None:
     with venue([script], tmp_path) as broker, pytest.raises(BrokerUnavailable):
         broker.submit(m.SubmitOrder("A.1", "QQQ", Side.BUY, D(1), "day"))
     assert WAITED_S == []
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_purchase_that_was_to_be_cancelled_still_is_when_an_edited_file_trades_it_no_more(
+    *, restarts: bool
+) -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1, ("SPY", 1): -1}, cash="1000"))
+    bench.minute(0, {"SPY": "100"})
+    bench.update(bench.order("A"), OrderStatus.NEW)
+    bench.minute(1, {"SPY": "100"})
+    other = spec("B", {("QQQ", 9): 1}, cash="1000")
+    again = bench
+    if restarts:
+        stands = report(bench.order("A"), OrderStatus.NEW, "0", bench.now)
+        known = {stands.client_order_id: [stands]}
+        agreement.settle_orders(bench.books, {"SPY": asset("SPY")}, known, bench.now)
+        again = Bench(other, books=bench.books, assets={"SPY": asset("SPY")})
+        again.engine.resume((), bench.now)
+    else:
+        assert reload(bench, other).done
+    asked = len(again.commands)
+    again.handle(m.ClockRead(again.now))
+    assert [type(command) for command in again.commands[asked:]] == [m.CancelOrder]
+
+
+def test_what_a_strategy_wants_to_keep_since_its_sale_was_refused_is_not_sold_by_a_restart() -> (
+    None
+):
+    wants_in = {("SPY", minute): 1 for minute in range(2, 9)}
+    bench = Bench(spec("A", {("SPY", 0): 1, ("SPY", 1): -1, **wants_in}, max_position_size="0.5"))
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"), qty="4")
+    bench.minute(1, {"SPY": "100"})
+    bench.update(bench.order("A"), OrderStatus.CANCELED, "4")
+    sale = bench.order("A", 2).client_order_id
+    bench.handle(m.SubmitRefused(sale, bench.now, "insufficient qty available", D(0)))
+    bench.minute(2, {"SPY": "100"})
+    again = Bench(*bench.specs, books=bench.books)
+    again.engine.resume((), bench.now)
+    again.minute(3, {"SPY": "100"})
+    assert again.sent() == []

@@ -340,6 +340,23 @@ def test_an_order_that_spends_what_an_operator_takes_while_it_is_decided_is_not_
     rest_is_asked(tmp_path, story, beside=(spec("B", {("QQQ", 10): 1}, tickers=("QQQ",)),))
 
 
+def test_what_is_matched_inside_is_decided_on_all_that_an_operator_has_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def story(desk: Desk) -> None:
+        desk.bench.engine._desk.intents.crossing = True
+        operator = Journal(tmp_path / "journal.db", "PA1", "/operator")
+        cash = desk.bench.books.ledger["B"].cash
+        operator.append("", [taken("B", -cash), taken(UNASSIGNED, cash)])
+        operator.close()
+        monkeypatch.setattr(desk.live, "_hear_others", lambda: None)  # it had heard of nothing yet
+        desk.live._take_bars((bar("QQQ", 10, "200"),))
+        assert desk.bench.books.last_bar["QQQ"] == bar("QQQ", 10, "200").start
+        assert {order.strategy for order in desk.bench.books.orders} == {"A"}
+
+    rest_is_asked(tmp_path, story, beside=(spec("B", {("QQQ", 10): 1}, tickers=("QQQ",)),))
+
+
 def taken(strategy: str, dollars: Decimal) -> r.ActivityBooked:
     nought = Decimal(0)
     kind = r.ActivityKind.TRANSFER
