@@ -228,7 +228,10 @@ class Case:
         cash, equity = self._spendable()
         free = _at_hand(min(cash, free_in_account(self.books)))
         yield "cash", f"{free} of {dollars(equity)} equity can be spent"
-        yield "max_position_size", f"{shown(limits.max_position_size * 100)} % of equity"
+        size = f"{shown(limits.max_position_size * 100)} % of equity"
+        if limits.max_position_size * equity > (most := self.asset.max_cost):
+            size += f", {dollars(most)} at most: Alpaca takes no larger order of coins"
+        yield "max_position_size", size
         if limits.max_daily_trades is not None:
             used = self.books.days[name].entries
             yield "max_daily_trades", f"{used} of {limits.max_daily_trades} used"

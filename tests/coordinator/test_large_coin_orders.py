@@ -54,6 +54,13 @@ def test_an_entry_is_for_no_more_than_alpaca_takes_in_one_order(*, crossing: boo
     assert not bench.denials()
 
 
+def test_an_explanation_says_that_an_entry_is_for_no_more() -> None:
+    bench = rich()
+    (told,) = bench.engine.explain("A", bench.now)
+    why = "Alpaca takes no larger order of coins"
+    assert told.limits["max_position_size"] == f"100 % of equity, $190,000.00 at most: {why}"
+
+
 @pytest.mark.parametrize("crossing", [False, True])
 def test_what_has_grown_beyond_one_order_is_sold_in_one_after_the_other(*, crossing: bool) -> None:
     bench = wants_out(crossing=crossing)
