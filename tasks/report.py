@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from coordinator.bootstrap import SessionOutcome, home_folder, warehouse_path
 from tasks.digest import read_day
-from tasks.repeats import may_pass
+from tasks.repeats import on_the_warehouse
 from warehouse import LoadResult
 from warehouse.report import write_report
 
@@ -20,28 +20,14 @@ SUMMARY_LOG = "coordinator.summary"
 DAY_KEY = "end-of-day"
 
 
-@task(
-    name="write report",
-    retries=3,
-    retry_delay_seconds=[10, 30, 60],
-    retry_condition_fn=may_pass,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@on_the_warehouse("write report")
 def write_page(session_id: str) -> Path:
     """Writes the session's HTML page; returns its path."""
     path = home_folder() / "reports" / f"{session_id}.html"
     return write_report(warehouse_path(), session_id, path)
 
 
-@task(
-    name="show the day",
-    retries=3,
-    retry_delay_seconds=[10, 30, 60],
-    retry_condition_fn=may_pass,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@on_the_warehouse("show the day")
 def publish_day(results: Sequence[LoadResult], pages: Sequence[Path], cause: str) -> None:
     """Creates the day's artifact: its cause, discrepancies, P&L, the equity, the pages."""
     day = read_day(warehouse_path(), results, pages, cause)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect import get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_run_logger
 
 from coordinator.bootstrap import ask_broker, home_folder, sources_beside, warehouse_path
-from tasks.repeats import may_pass
+from tasks.repeats import on_the_warehouse
 from warehouse import (
     AskBroker,
     LoadResult,
@@ -21,14 +20,7 @@ from warehouse import (
 )
 
 
-@task(
-    name="load warehouse",
-    retries=3,
-    retry_delay_seconds=[10, 30, 60],
-    retry_condition_fn=may_pass,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@on_the_warehouse("load warehouse")
 def load_warehouse(sources: Sequence[SessionSource]) -> list[LoadResult]:
     """Loads every session that is not loaded or has changed since, and reconciles the newest.
 
