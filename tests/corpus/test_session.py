@@ -303,10 +303,7 @@ def test_bars_are_decided_on_with_what_an_operator_has_taken_just_before(
     tmp_path: Path, origin: r.Origin
 ) -> None:
     def story(desk: Desk) -> None:
-        operator = Journal(tmp_path / "journal.db", "PA1", "/operator")
-        cash = desk.bench.books.ledger["B"].cash
-        operator.append("", [taken("B", -cash), taken(UNASSIGNED, cash)])
-        operator.close()
+        takes_the_cash_of_b(desk, tmp_path).close()
         bars = (bar("QQQ", 10, "200"),)
         if origin is r.Origin.LIVE:
             desk.live._take_bars(bars)
@@ -323,9 +320,7 @@ def test_an_order_that_spends_what_an_operator_takes_while_it_is_decided_is_not_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def story(desk: Desk) -> None:
-        operator = Journal(tmp_path / "journal.db", "PA1", "/operator")
-        cash = desk.bench.books.ledger["B"].cash
-        operator.append("", [taken("B", -cash), taken(UNASSIGNED, cash)])
+        operator = takes_the_cash_of_b(desk, tmp_path)
         monkeypatch.setattr(desk.live, "_hear_others", lambda: None)  # it had heard of nothing yet
         desk.live._take_bars((bar("QQQ", 10, "200"),))
         order = desk.bench.order("B")
@@ -345,16 +340,21 @@ def test_what_is_matched_inside_is_decided_on_all_that_an_operator_has_written(
 ) -> None:
     def story(desk: Desk) -> None:
         desk.bench.engine._desk.intents.crossing = True
-        operator = Journal(tmp_path / "journal.db", "PA1", "/operator")
-        cash = desk.bench.books.ledger["B"].cash
-        operator.append("", [taken("B", -cash), taken(UNASSIGNED, cash)])
-        operator.close()
+        takes_the_cash_of_b(desk, tmp_path).close()
         monkeypatch.setattr(desk.live, "_hear_others", lambda: None)  # it had heard of nothing yet
         desk.live._take_bars((bar("QQQ", 10, "200"),))
         assert desk.bench.books.last_bar["QQQ"] == bar("QQQ", 10, "200").start
         assert {order.strategy for order in desk.bench.books.orders} == {"A"}
 
     rest_is_asked(tmp_path, story, beside=(spec("B", {("QQQ", 10): 1}, tickers=("QQQ",)),))
+
+
+def takes_the_cash_of_b(desk: Desk, folder: Path) -> Journal:
+    """An operator's journal, in which a plan has just left B nothing."""
+    operator = Journal(folder / "journal.db", "PA1", "/operator")
+    cash = desk.bench.books.ledger["B"].cash
+    operator.append("", [taken("B", -cash), taken(UNASSIGNED, cash)])
+    return operator
 
 
 def taken(strategy: str, dollars: Decimal) -> r.ActivityBooked:
